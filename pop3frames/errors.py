@@ -21,7 +21,7 @@ Fault = Literal["network", "server", "caller", "storage"]
 
 
 def printable(text: str | bytes, limit: int = 200) -> str:
-    """Text from outside, harmless in a terminal or a log: control and bidi characters escaped, cut at `limit`."""
+    """Text from outside, harmless in a terminal or a log: control and bidi characters escaped, and cut."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "backslashreplace")
     shown = "".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in text[: limit + 1])
@@ -39,7 +39,7 @@ class POP3ConnectionError(POP3Error):
     """The server cannot be reached, or the connection was lost or timed out. The connection is closed.
 
     `retryable` is False where another attempt would fail the same way (a refused certificate, no STLS).
-    `messages` holds what `fetch_messages` had before a loss it could not mend; `report` what an export had done.
+    `messages` holds what `fetch_messages` had before the loss, `report` what an export had done.
     """
 
     fault: ClassVar[Fault] = "network"
@@ -53,7 +53,7 @@ class POP3ConnectionError(POP3Error):
 
 
 class POP3ProtocolError(POP3ConnectionError):
-    """What the server sent is not POP3, or breaks a limit of `protocol/grammar.py`. The connection is closed."""
+    """What the server sent is not POP3, or breaks a limit of `grammar.py`. The connection is closed."""
 
     fault: ClassVar[Fault] = "server"
 

@@ -6,7 +6,7 @@ The one place where camelCase column names are spelled. `frames/schema.py` deriv
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 # The type of a column, in words that every storage format can translate.
@@ -24,36 +24,28 @@ class Column(NamedTuple):
     documented: bool
 
 
-def _column(
-    name: str,
-    type_: ColumnType,
-    meaning: str,
-    *,
-    nullable: bool = False,
-    documented: bool = True,
-    **field: Any,
-) -> Any:
-    metadata = {
-        "name": name,
-        "type": type_,
-        "nullable": nullable,
-        "meaning": meaning,
-        "documented": documented,
-    }
-    return dataclasses.field(metadata=metadata, **field)
+def _column(name: str, type_: ColumnType, meaning: str, *, ours: bool = False) -> dict[str, Any]:
+    return {"name": name, "type": type_, "meaning": meaning, "documented": not ours}
 
 
 def _columns(cls: type) -> tuple[Column, ...]:
-    return tuple(Column(attribute=field.name, **field.metadata) for field in dataclasses.fields(cls))
+    return tuple(
+        Column(attribute=each.name, nullable="None" in str(each.type), **each.metadata)
+        for each in fields(cls)
+    )
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Attachment:
     """One attachment, described and not kept: its bytes stay in the raw message."""
 
-    filename: str = _column("filename", "string", "decoded file name; '' when the part has none")
-    content_type: str = _column("contentType", "string", "media type in lower case, without parameters")
-    size: int = _column("size", "int64", "size in octets after transfer decoding")
+    filename: str = field(
+        metadata=_column("filename", "string", "decoded file name; '' when the part has none")
+    )
+    content_type: str = field(
+        metadata=_column("contentType", "string", "media type in lower case, without parameters")
+    )
+    size: int = field(metadata=_column("size", "int64", "octets after transfer decoding"))
 
     def to_dict(self) -> dict[str, Any]:
         """The documented dict: filename, contentType, size."""
@@ -62,86 +54,86 @@ class Attachment:
 
 ATTACHMENT_COLUMNS: tuple[Column, ...] = _columns(Attachment)
 
+_NO_FLAGS = "always False: POP3 keeps no flags"
 
-@dataclasses.dataclass(slots=True)
+
+@dataclass(slots=True)
 class Message:
     """One mail as a row. Fields in column order: the documented ones first, then ours."""
 
-    message_id: int = _column(
-        "messageId", "int64", "number in the POP3 session, from 1; valid only there", default=0
+    message_id: int = field(
+        default=0,
+        metadata=_column("messageId", "int64", "number in its POP3 session, from 1; valid only there"),
     )
-    pop_id: int = _column("popId", "int64", "the same number as messageId", default=0)
-    message_id_header: str | None = _column(
-        "messageIdHeader", "string", "the Message-ID header", nullable=True, default=None
+    pop_id: int = field(default=0, metadata=_column("popId", "int64", "the same number as messageId"))
+    message_id_header: str | None = field(
+        default=None, metadata=_column("messageIdHeader", "string", "the Message-ID header")
     )
-    from_: str | None = _column("from", "string", "author, as 'Name <address>'", nullable=True, default=None)
-    to: list[str] = _column("to", "strings", "recipients, each as 'Name <address>'", default_factory=list)
-    cc: list[str] = _column("cc", "strings", "copy recipients", default_factory=list)
-    bcc: list[str] = _column(
-        "bcc", "strings", "blind copy recipients; empty unless the header is there", default_factory=list
+    from_: str | None = field(default=None, metadata=_column("from", "string", "author, as 'Name <address>'"))
+    to: list[str] = field(
+        default_factory=list, metadata=_column("to", "strings", "recipients, each as 'Name <address>'")
     )
-    subject: str | None = _column("subject", "string", "decoded subject", nullable=True, default=None)
-    text_body: str | None = _column(
-        "textBody", "string", "plain text, line ends as LF", nullable=True, default=None
+    cc: list[str] = field(default_factory=list, metadata=_column("cc", "strings", "copy recipients"))
+    bcc: list[str] = field(
+        default_factory=list,
+        metadata=_column("bcc", "strings", "blind copy recipients; empty unless the header is there"),
     )
-    html_body: str | None = _column(
-        "htmlBody", "string", "HTML text, line ends as LF; never cleaned", nullable=True, default=None
+    subject: str | None = field(default=None, metadata=_column("subject", "string", "decoded subject"))
+    text_body: str | None = field(
+        default=None, metadata=_column("textBody", "string", "plain text, line ends as LF")
     )
-    received_at: int | None = _column(
-        "receivedAt",
-        "timestamp_ms",
-        "milliseconds since 1970 in UTC, from Date, else Received",
-        nullable=True,
+    html_body: str | None = field(
+        default=None, metadata=_column("htmlBody", "string", "HTML text, line ends as LF; not cleaned")
+    )
+    received_at: int | None = field(
         default=None,
+        metadata=_column(
+            "receivedAt", "timestamp_ms", "milliseconds since 1970 UTC, from Date, else Received"
+        ),
     )
-    size: int = _column("size", "int64", "octets of the raw message", default=0)
-    attachment_count: int = _column("attachmentCount", "int64", "number of attachments", default=0)
-    attachments: list[Attachment] = _column(
-        "attachments", "attachments", "filename, contentType and size of each", default_factory=list
+    size: int = field(default=0, metadata=_column("size", "int64", "octets of the raw message"))
+    attachment_count: int = field(
+        default=0, metadata=_column("attachmentCount", "int64", "number of attachments")
     )
-    is_read: bool = _column("isRead", "bool", "always False: POP3 keeps no flags", default=False)
-    is_starred: bool = _column("isStarred", "bool", "always False: POP3 keeps no flags", default=False)
-    is_deleted: bool = _column("isDeleted", "bool", "always False: POP3 keeps no flags", default=False)
-    is_spam: bool = _column("isSpam", "bool", "always False: POP3 keeps no flags", default=False)
-    is_draft: bool = _column("isDraft", "bool", "always False: POP3 keeps no flags", default=False)
-    is_sent: bool = _column("isSent", "bool", "always False: POP3 keeps no flags", default=False)
-    account: str = _column(
-        "account", "string", "name of the account it came from", documented=False, default=""
+    attachments: list[Attachment] = field(
+        default_factory=list,
+        metadata=_column("attachments", "attachments", "filename, contentType and size of each"),
     )
-    uidl: str | None = _column(
-        "uidl",
-        "string",
-        "the server's unique id; null when missing or not unique",
-        nullable=True,
-        documented=False,
+    is_read: bool = field(default=False, metadata=_column("isRead", "bool", _NO_FLAGS))
+    is_starred: bool = field(default=False, metadata=_column("isStarred", "bool", _NO_FLAGS))
+    is_deleted: bool = field(default=False, metadata=_column("isDeleted", "bool", _NO_FLAGS))
+    is_spam: bool = field(default=False, metadata=_column("isSpam", "bool", _NO_FLAGS))
+    is_draft: bool = field(default=False, metadata=_column("isDraft", "bool", _NO_FLAGS))
+    is_sent: bool = field(default=False, metadata=_column("isSent", "bool", _NO_FLAGS))
+    account: str = field(
+        default="", metadata=_column("account", "string", "name of the account it came from", ours=True)
+    )
+    uidl: str | None = field(
         default=None,
+        metadata=_column(
+            "uidl", "string", "the server's unique id; null when missing or not unique", ours=True
+        ),
     )
-    content_hash: str | None = _column(
-        "contentHash",
-        "string",
-        "SHA-256 of the raw bytes, in hex",
-        nullable=True,
-        documented=False,
+    content_hash: str | None = field(
+        default=None, metadata=_column("contentHash", "string", "SHA-256 of the raw bytes, in hex", ours=True)
+    )
+    fetched_at: int | None = field(
         default=None,
+        metadata=_column(
+            "fetchedAt", "timestamp_ms", "when it was fetched, milliseconds since 1970 UTC", ours=True
+        ),
     )
-    fetched_at: int | None = _column(
-        "fetchedAt",
-        "timestamp_ms",
-        "when it was fetched, milliseconds since 1970 in UTC",
-        nullable=True,
-        documented=False,
+    parse_error: str | None = field(
         default=None,
+        metadata=_column(
+            "parseError",
+            "string",
+            "what was lost or guessed, as codes joined by ','; null: nothing",
+            ours=True,
+        ),
     )
-    parse_error: str | None = _column(
-        "parseError",
-        "string",
-        "what was lost or guessed, as codes joined by ','; null is fine",
-        nullable=True,
-        documented=False,
-        default=None,
-    )
-    raw: bytes | None = _column(
-        "raw", "binary", "the original bytes; null unless kept", nullable=True, documented=False, default=None
+    raw: bytes | None = field(
+        default=None, metadata=_column("raw", "binary", "the original bytes; null unless kept", ours=True)
     )
 
     def to_dict(self) -> dict[str, Any]:
