@@ -1,0 +1,181 @@
+"""One session shared by many operations, or one for each: opening, logging in, ending.
+
+The handler's documented operations are in `handler.py`; this is how each of them gets a session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Literal, Self
+
+from pop3frames.client.credentials import Secret, SecretReference, as_secret, resolve
+from pop3frames.client.pop3 import POP3
+from pop3frames.client.retry import Retry
+from pop3frames.client.session import Session
+from pop3frames.client.wire import TLSContext, default_context
+from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3Error, POP3UsageError
+
+Encryption = Literal["ssl", "tls", "none"]
+_RETRY = Retry()
+
+
+class Connection(ABC):
+    """Where and how to log in, and the session that is open, if one is."""
+
+    def __init__(
+        self,
+        hostname: str,
+        port: int,
+        username: str,
+        password: str | Secret | SecretReference,
+        encryption: Encryption = "ssl",
+        timeout: float = 30,
+        *,
+        auth: Literal["PLAIN"] | None = None,
+        cafile: str | None = None,
+        context: TLSContext | None = None,
+        pipelining: bool | None = None,
+    ) -> None:
+        if encryption not in ("ssl", "tls", "none"):
+            raise POP3UsageError(f"encryption must be 'ssl', 'tls' or 'none', not {encryption!r}")
+        if auth not in (None, "PLAIN"):
+            raise POP3UsageError(f"auth must be None or 'PLAIN', not {auth!r}")
+        if type(port) is not int or not 1 <= port <= 65535:
+            raise POP3UsageError(f"port must be an integer from 1 to 65535, not {port!r}")
+        self.hostname, self.port, self.username = hostname, port, username
+        self.encryption, self.timeout = encryption, timeout
+        self._password = as_secret(password)
+        self._auth, self._cafile, self._context, self._pipelining = auth, cafile, context, pipelining
+        self._session: Session | None = None
+        self._released = False
+        self._listed: dict[int, str] = {}  # unique-ids of the last listing: a number outlives no session
+
+    def __repr__(self) -> str:
+        state = "released" if self._released else "connected" if self._session else "not connected"
+        return (
+            f"<{type(self).__name__} {self.username}@{self.hostname}:{self.port} {self.encryption}, {state}>"
+        )
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        """QUIT, which makes deletions real; after an exception close without it, so nothing is deleted."""
+        if kind is None:
+            self.disconnect()
+        elif self._session is not None:
+            self._session.close()
+            self._session = None
+
+    # Connection
+
+    def connect(self) -> bool:
+        """Open the session that later calls share; True. POP3ConnectionError after three attempts."""
+        self._check_lease()
+        if self._session is None or self._session.lost:
+            self._session = Session(_RETRY.call(self._open_client))
+        return True
+
+    def authenticate(
+        self, username: str | None = None, password: str | Secret | SecretReference | None = None
+    ) -> bool:
+        """Log in, with other credentials if given; True, also when already logged in as that user."""
+        session = self._connected("authenticate")
+        name = self.username if username is None else username
+        if session.username is not None:
+            if session.username != name:
+                raise POP3UsageError(f"already logged in as {session.username!r}: disconnect first")
+            return True
+        self.username = name
+        self._password = self._password if password is None else as_secret(password)
+        self._log_in(session)
+        return True
+
+    def disconnect(self) -> bool:
+        """QUIT and close; False when QUIT was not confirmed. Safe to call again."""
+        session, self._session = self._session, None
+        if session is None or session.lost:
+            return True
+        if session.quit_hides_mail:
+            warnings.warn(
+                f"{self.hostname} says EXPIRE 0: after this QUIT it may hide or delete what was fetched",
+                stacklevel=2,
+            )
+        return session.quit()
+
+    def test_connection(self) -> bool:
+        """Whether the open session is there and answers (NOOP)."""
+        session = self._session
+        if session is None or session.lost:
+            return False
+        try:
+            with session.typed_errors("NOOP"):
+                session.client.noop()
+        except POP3CommandError as exc:
+            return exc.__cause__ is None  # -ERR before the login is an answer too
+        except POP3Error:
+            return False
+        return True
+
+    # For a pool: a session outlives the handler that used it
+
+    def adopt(self, session: Session) -> None:
+        """Go on with a session that is already open."""
+        self._session = session
+
+    def detach(self, *, usable: bool = False) -> Session | None:
+        """Give the open session away, if there is one; from now on every use raises unless still `usable`."""
+        session, self._session = self._session, None
+        self._released = not usable
+        return session
+
+    # How an operation gets its session
+
+    @abstractmethod
+    def _open_client(self) -> POP3:
+        """A connected client. Raises POP3ConnectionError."""
+
+    def _tls_context(self) -> TLSContext:
+        return self._context or default_context(self._cafile)
+
+    def _log_in(self, session: Session) -> None:
+        if session.username is None:
+            secret = resolve(self._password, f"Password for {self.username}@{self.hostname}: ")
+            session.log_in(self.username, secret, self._auth)
+
+    @contextlib.contextmanager
+    def _operation(self, *, commit: bool = False) -> Iterator[Session]:
+        """The open session, logged in; or one of its own, ended with the block: by QUIT to `commit`."""
+        self._check_lease()
+        if self._session is not None:
+            session = self._connected("this")
+            self._log_in(session)
+            yield session
+            return
+        session = Session(_RETRY.call(self._open_client))
+        try:
+            self._log_in(session)
+            yield session
+        except BaseException:
+            session.close()
+            raise
+        if session.quit_hides_mail and not commit:
+            session.close()  # looking must not hide mail
+        else:
+            session.quit()
+
+    def _connected(self, what: str) -> Session:
+        self._check_lease()
+        if self._session is None:
+            raise POP3ConnectionError(f"not connected: call connect() before {what}()", retryable=False)
+        if self._session.lost:
+            raise POP3ConnectionError("the session was lost: call connect() for a new one", retryable=False)
+        return self._session
+
+    def _check_lease(self) -> None:
+        if self._released:
+            raise POP3UsageError("this handler was given back to its pool: acquire another one")

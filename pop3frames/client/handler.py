@@ -1,0 +1,243 @@
+"""POP3ProtocolHandler: the documented way to a mailbox, with or without a session of one's own.
+
+How an operation gets its session is in `connection.py`, what a session can do in `session.py`, the verbs in
+`pop3.py`; here is only what the documented methods promise.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from pop3frames.client.connection import Connection
+from pop3frames.client.pop3 import POP3, POP3_SSL
+from pop3frames.client.rows import as_row
+from pop3frames.client.session import Fetched, Session, log
+from pop3frames.errors import (
+    POP3AuthenticationError,
+    POP3CommandError,
+    POP3ConnectionError,
+    POP3Error,
+    POP3UsageError,
+)
+from pop3frames.message import Message
+from pop3frames.protocol.framing import joined
+
+if TYPE_CHECKING:
+    import pandas
+
+    from pop3frames.frames.batches import MessageStream
+
+__all__ = ["POP3AuthenticationError", "POP3ConnectionError", "POP3ProtocolHandler"]
+
+
+class POP3ProtocolHandler(Connection):
+    """One mailbox on one server.
+
+    hostname, port   where it is: 995 is usual for 'ssl', 110 for 'tls' and 'none'
+    username         who logs in
+    password         a string, a Secret, or (better) a SecretReference, resolved at each login
+    encryption       'ssl': TLS from the first byte; 'tls': STLS or failure; 'none': plain text
+    timeout          seconds without an answer before an operation fails
+    auth             None: USER and PASS; 'PLAIN': SASL PLAIN (RFC 4616)
+    cafile, context  a PEM file of private CAs, or a whole ssl.SSLContext; certificates are always checked
+    pipelining       True, False, or None: as the server says (RFC 2449 section 6.6)
+
+    A lost connection raises POP3ConnectionError, a refused login POP3AuthenticationError, everywhere.
+    """
+
+    # Messages
+
+    def list_messages(self) -> tuple[list[int], int]:
+        """Message numbers, and the octets of the whole mailbox."""
+        with self._operation() as session:
+            sizes = session.sizes()
+            self._listed = session.unique_ids()
+        return list(sizes), sum(sizes.values())
+
+    def fetch_message(self, message_id: int) -> dict[str, Any] | None:
+        """The message dict; None, and a line in the log, when that message cannot be fetched."""
+        with self._operation() as session:
+            for number, raw in session.retrieve([message_id], {}):
+                if isinstance(raw, bytes):
+                    return self._row(number, raw).to_dict()
+                log.warning("message %d was not fetched: %s", number, raw)
+        return None
+
+    def fetch_messages(self, message_ids: Iterable[int] | None = None) -> list[dict[str, Any]]:
+        """The message dicts, of all messages if no numbers are given. A bad message never stops the rest.
+
+        After a lost connection it goes on once in a new session; a second loss raises POP3ConnectionError
+        with what was fetched in `.messages`.
+        """
+        messages: list[dict[str, Any]] = []
+        try:
+            messages.extend(message.to_dict() for message in self.iter_messages(message_ids))
+        except POP3ConnectionError as exc:
+            exc.messages = messages
+            raise
+        return messages
+
+    def iter_messages(self, message_ids: Iterable[int] | None = None) -> Iterator[Message]:
+        """Messages one by one, while the next ones arrive; one warning at the end for those that failed."""
+        failed: list[int] = []
+        for number, raw in self.iter_raw(message_ids):
+            if isinstance(raw, bytes):
+                yield self._row(number, raw, self._listed.get(number))
+            else:
+                failed.append(number)
+                log.warning("message %d was not fetched: %s", number, raw)
+        if failed:
+            warnings.warn(f"{len(failed)} messages could not be fetched: {failed[:20]}", stacklevel=2)
+
+    def iter_raw(self, message_ids: Iterable[int] | None = None) -> Iterator[Fetched]:
+        """Number and original bytes, or why that message failed. Goes on in a new session after one loss."""
+        waiting = None if message_ids is None else list(message_ids)
+        before: dict[int, str] | None = None  # unique-ids of a session that was lost
+        while True:
+            done = 0
+            established = False
+            try:
+                with self._operation() as session:
+                    uidls = self._listed = session.unique_ids()
+                    pipelined = session.client.can_pipeline is True
+                    sizes = session.sizes() if pipelined or waiting is None else {}
+                    waiting = list(sizes) if waiting is None else waiting
+                    if before is not None:  # numbers are promises of one session only
+                        waiting = [number for number in waiting if uidls.get(number) == before.get(number)]
+                    established = True
+                    for fetched in session.retrieve(waiting, sizes):
+                        done += 1
+                        yield fetched
+                return
+            except POP3ConnectionError as exc:
+                if not established or waiting is None or before is not None:
+                    raise
+                log.warning("%s; going on in a new session", exc)
+                waiting, before = waiting[done:], self._listed
+                if self._session is not None:
+                    self.connect()
+
+    def delete_message(self, message_id: int) -> bool:
+        """Mark for deletion, real only after a QUIT; in a session of its own that follows at once.
+
+        False when that message cannot be marked, or is not the one that was last listed under this number.
+        """
+        return self.delete_messages([message_id]) == (1, 0)
+
+    def delete_messages(self, message_ids: Iterable[int]) -> tuple[int, int]:
+        """How many were marked and how many were not. An unconfirmed QUIT of an own session: none was."""
+        numbers = list(message_ids)
+        with self._operation(commit=True) as session:
+            marked = sum(self._mark(session, number) for number in numbers)
+        if session.quit_confirmed is False:
+            marked = 0
+        return marked, len(numbers) - marked
+
+    # Mailbox
+
+    def get_mailbox_stat(self) -> tuple[int, int]:
+        """Message count and octets."""
+        with self._operation() as session, session.typed_errors("STAT"):
+            count, octets = session.client.stat()
+        return count, octets
+
+    def get_message_size(self, message_id: int) -> int:
+        """Octets of one message as LISTed; -1, and a line in the log, when there is no such message."""
+        with self._operation() as session:
+            try:
+                return session.size(message_id)
+            except (POP3CommandError, POP3UsageError) as exc:
+                log.warning("no size of message %s: %s", message_id, exc)
+                return -1
+
+    def reset(self) -> bool:
+        """Take pending deletions back (RSET); False when the server refuses."""
+        session = self._connected("reset")
+        self._log_in(session)
+        try:
+            with session.typed_errors("RSET"):
+                session.client.rset()
+        except POP3CommandError as exc:
+            log.warning("%s", exc)
+            return False
+        return True
+
+    def get_capabilities(self) -> list[str]:
+        """What the server says it can do, such as ['TOP', 'SASL PLAIN']; empty where it has no CAPA."""
+        with self._operation() as session:
+            try:
+                with session.typed_errors("CAPA"):
+                    return [" ".join([name, *words]) for name, words in session.client.capa().items()]
+            except POP3CommandError as exc:
+                log.info("no capabilities: %s", exc)
+                return []
+
+    def uidl(self) -> dict[int, str]:
+        """Unique-ids by message number; empty where the server has none."""
+        with self._operation() as session:
+            self._listed = session.unique_ids()
+        return dict(self._listed)
+
+    def top(self, message_id: int, lines: int = 0) -> bytes:
+        """The header and the first `lines` lines of the body, as they came. Marks nothing as read."""
+        with self._operation() as session, session.typed_errors("TOP"):
+            return joined(session.client.top(message_id, lines)[1])
+
+    # Tables
+
+    def record_batches(self, message_ids: Iterable[int] | None = None) -> MessageStream:
+        """Arrow record batches, as they arrive: an object with `__arrow_c_stream__` for any Arrow reader."""
+        from pop3frames.frames.batches import record_batches
+
+        return record_batches(self.iter_messages(message_ids))
+
+    def fetch_dataframe(self, message_ids: Iterable[int] | None = None) -> pandas.DataFrame:
+        """A DataFrame with a row a message and the columns of `pop3frames.message`."""
+        from pop3frames.frames.batches import to_dataframe
+
+        return to_dataframe(self.iter_messages(message_ids))
+
+    def export_parquet(self, path: str, message_ids: Iterable[int] | None = None) -> None:
+        """One Parquet file, written atomically: whole or not at all."""
+        from pop3frames.frames.parquet import write_file
+
+        write_file(path, self.record_batches(message_ids))
+
+    # Behind the scenes
+
+    def _open_client(self) -> POP3:
+        try:
+            if self.encryption == "ssl":
+                return POP3_SSL(
+                    self.hostname,
+                    self.port,
+                    timeout=self.timeout,
+                    context=self._tls_context(),
+                    pipelining=self._pipelining,
+                )
+            client = POP3(self.hostname, self.port, timeout=self.timeout, pipelining=self._pipelining)
+            if self.encryption == "tls":
+                client.stls(self._tls_context())
+            return client
+        except POP3Error:
+            raise
+        except Exception as exc:
+            raise POP3ConnectionError(f"cannot connect to {self.hostname}:{self.port}: {exc}") from exc
+
+    def _mark(self, session: Session, number: int) -> bool:
+        expected = self._listed.get(number)
+        try:
+            if expected is not None and session.unique_ids().get(number) != expected:
+                log.warning("message %d was not marked: it is not the one that was listed", number)
+                return False
+            with session.typed_errors("DELE"):
+                session.client.dele(number)
+        except (POP3CommandError, POP3UsageError) as exc:
+            log.warning("message %s was not marked: %s", number, exc)
+            return False
+        return True
+
+    def _row(self, number: int, raw: bytes, uidl: str | None = None) -> Message:
+        return as_row(raw, number, account=f"{self.username}@{self.hostname}", uidl=uidl)

@@ -1,0 +1,166 @@
+"""POP3ConnectionPool: connections lent and taken back. Policy is decided under the lock, I/O done outside it.
+
+Most servers lock a mailbox for one session, so a pool on one mailbox usually lends one connection, and another
+login is a POP3BusyError: parallel work goes across mailboxes. Sessions themselves are in `session.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Self
+
+from pop3frames.client.credentials import Secret, SecretReference, as_secret
+from pop3frames.client.handler import POP3ProtocolHandler
+from pop3frames.client.session import Session, log
+from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3Error, POP3UsageError
+
+
+class POP3ConnectionPool:
+    """At most `pool_size` connections to one mailbox, for many threads.
+
+    `options` are those of POP3ProtocolHandler: encryption, timeout, auth, cafile, context, pipelining.
+    """
+
+    def __init__(
+        self,
+        hostname: str,
+        port: int,
+        username: str,
+        password: str | Secret | SecretReference,
+        pool_size: int = 3,
+        **options: Any,
+    ) -> None:
+        if type(pool_size) is not int or pool_size < 1:
+            raise POP3UsageError("pool_size must be a positive integer")
+        secret = as_secret(password)
+        self._new_handler = partial(POP3ProtocolHandler, hostname, port, username, secret, **options)
+        self._new_handler()  # a wrong argument is an error now, not at the first lease
+        self.pool_size = pool_size
+        # `_free` guards `_idle`, `_leased` and `_opening`, and is notified when one of them shrinks.
+        self._free = threading.Condition()
+        self._idle: list[Session] = []
+        self._leased: set[POP3ProtocolHandler] = set()
+        self._opening = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close_all()
+
+    def __repr__(self) -> str:
+        with self._free:
+            counts = f"{len(self._leased)} leased, {len(self._idle)} idle, of {self.pool_size}"
+        return f"<POP3ConnectionPool {counts}>"
+
+    @contextlib.contextmanager
+    def lease(self, timeout: float | None = None) -> Iterator[POP3ProtocolHandler]:
+        """A connected handler for a `with` block; after an exception its connection is not reused.
+
+        Waits while all are lent; POP3ConnectionError after `timeout` seconds (None: for ever).
+        """
+        handler = self._lend(timeout, wait=True)
+        if handler is None:
+            raise POP3ConnectionError(
+                f"no connection became free within {timeout} s: raise pool_size or timeout"
+            )
+        try:
+            yield handler
+        except BaseException:
+            self._take_back(handler, reusable=False)
+            raise
+        self.release(handler)
+
+    def acquire(self) -> POP3ProtocolHandler | None:
+        """A connected handler, or None when all are lent. `authenticate()` logs in where that is missing."""
+        return self._lend(None, wait=False)
+
+    def release(self, handler: POP3ProtocolHandler) -> None:
+        """Take a handler back, its marks undone. Releasing twice is harmless, using it afterwards raises."""
+        self._take_back(handler, reusable=True)
+
+    def close_all(self) -> None:
+        """QUIT on idle connections and cut those still lent: nothing they marked is deleted."""
+        with self._free:
+            idle, self._idle = self._idle, []
+            leased, self._leased = self._leased, set()
+            self._free.notify_all()
+        for session in idle:
+            session.quit()
+        for handler in leased:
+            session_or_none = handler.detach()
+            if session_or_none is not None:
+                session_or_none.close()
+
+    def _lend(self, timeout: float | None, *, wait: bool) -> POP3ProtocolHandler | None:
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._free:
+            while len(self._leased) + self._opening >= self.pool_size:
+                remaining = None if end is None else end - time.monotonic()
+                if not wait or (remaining is not None and remaining <= 0):
+                    return None
+                self._free.wait(remaining)
+            self._opening += 1
+            session = self._idle.pop() if self._idle else None
+        handler = self._new_handler()
+        try:
+            self._connect(handler, session)
+        except BaseException:
+            with self._free:
+                self._opening -= 1
+                self._free.notify()
+            raise
+        with self._free:
+            self._opening -= 1
+            self._leased.add(handler)
+        return handler
+
+    def _connect(self, handler: POP3ProtocolHandler, session: Session | None) -> None:
+        """Give the handler the idle session if it still answers, else a new one."""
+        if session is not None:
+            handler.adopt(session)
+            if handler.test_connection():
+                return
+            log.info("an idle connection had gone stale; opening another")
+            session.close()
+            handler.detach(usable=True)
+        handler.connect()
+
+    def _take_back(self, handler: POP3ProtocolHandler, *, reusable: bool) -> None:
+        with self._free:
+            if handler not in self._leased:
+                log.info("released a handler that was not lent: ignored")
+                return
+        session = handler.detach()
+        kept = session if session is not None and reusable and _cleaned(session) else None
+        if session is not None and kept is None:
+            session.close()
+        with self._free:
+            if handler in self._leased:
+                self._leased.remove(handler)
+                if kept is not None:
+                    self._idle.append(kept)
+                self._free.notify()
+            elif kept is not None:  # close_all came in between
+                kept.close()
+
+
+def _cleaned(session: Session) -> bool:
+    """Take back the marks of the last user; whether the session can be lent again."""
+    if session.lost:
+        return False
+    if session.username is None:
+        return True
+    try:
+        with session.typed_errors("RSET"):
+            session.client.rset()
+    except POP3CommandError as exc:
+        log.warning("a connection was not reused, its marks could not be taken back: %s", exc)
+        return False
+    except POP3Error:
+        return False
+    return True

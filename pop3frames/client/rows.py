@@ -1,0 +1,21 @@
+"""A fetched mail as a row: the parsed message with its provenance."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from pop3frames.message import Message
+from pop3frames.parsing.parser import parse_message
+
+
+def as_row(
+    raw: bytes, number: int, *, account: str, uidl: str | None = None, keep_raw: bool = False
+) -> Message:
+    """Parse `raw`, and add the account, the unique-id, the SHA-256 of the bytes and the time of fetching."""
+    message = parse_message(raw, number=number)
+    message.account, message.uidl = account, uidl
+    message.content_hash = hashlib.sha256(raw).hexdigest()
+    message.fetched_at = time.time_ns() // 1_000_000
+    message.raw = raw if keep_raw else None
+    return message

@@ -1,0 +1,156 @@
+"""An open session as the handler and the pool see it; foreign errors and shapes become ours here.
+
+A client here is anything with poplib's methods: POP3 and POP3_SSL, or what a user's test puts in their place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pop3frames.client.credentials import Secret
+from pop3frames.client.pop3 import POP3
+from pop3frames.errors import (
+    POP3AuthenticationError,
+    POP3CommandError,
+    POP3ConnectionError,
+    POP3Error,
+    POP3UsageError,
+)
+from pop3frames.protocol.framing import joined
+from pop3frames.protocol.grammar import is_message_number
+from pop3frames.protocol.listings import parse_sizes, parse_unique_ids
+
+log = logging.getLogger("pop3frames")
+
+Fetched = tuple[int, bytes | POP3Error]  # message number, and its original bytes or why there are none
+
+
+@dataclass
+class Session:
+    """One connection, who is logged in on it, and what was done that its end must know about."""
+
+    client: POP3
+    username: str | None = None
+    lost: bool = False
+    retrieved: bool = False  # RETR was sent: on servers with EXPIRE 0 a QUIT may now hide mail
+    quit_confirmed: bool | None = None  # None: not ended by QUIT
+    _uidls: dict[int, str] | None = None
+
+    @contextlib.contextmanager
+    def typed_errors(self, verb: str) -> Iterator[None]:
+        """Inside, a lost connection is a POP3ConnectionError, any other foreign error a POP3CommandError."""
+        try:
+            yield
+        except POP3ConnectionError:
+            self.lost = True
+            raise
+        except POP3Error:
+            raise
+        except (OSError, EOFError) as exc:
+            self.lost = True
+            self.close()
+            raise POP3ConnectionError(f"the connection was lost during {verb}: {exc}") from exc
+        except Exception as exc:
+            raise POP3CommandError(verb, str(exc)) from exc
+
+    def log_in(self, username: str, secret: Secret, auth: str | None) -> None:
+        """USER and PASS, or AUTH. Anything a foreign client raises for it is a POP3AuthenticationError."""
+        try:
+            with self.typed_errors("PASS"):
+                if auth == "PLAIN":
+                    self.client.auth_plain(username, secret)
+                else:
+                    self.client.user(username)
+                    self.client.pass_(secret.reveal())
+        except POP3CommandError as exc:
+            if exc.__cause__ is None:
+                raise
+            raise POP3AuthenticationError("PASS", exc.text) from exc.__cause__
+        self.username = username
+
+    def sizes(self) -> dict[int, int]:
+        """LISTed octets by message number."""
+        with self.typed_errors("LIST"):
+            return parse_sizes(_lines(self.client.list()))
+
+    def size(self, number: int) -> int:
+        """LISTed octets of one message."""
+        with self.typed_errors("LIST"):
+            status = self.client.list(number)
+            assert isinstance(status, str | bytes), "with an argument LIST answers in one line (RFC 1939)"
+            return parse_sizes([_octets(status).partition(b" ")[2]])[number]
+
+    def unique_ids(self) -> dict[int, str]:
+        """Unique-ids by message number, asked once a session; empty where the server has no UIDL."""
+        if self._uidls is None:
+            try:
+                with self.typed_errors("UIDL"):
+                    self._uidls = parse_unique_ids(_lines(self.client.uidl()))
+            except POP3CommandError as exc:
+                log.info("no unique-ids: %s", exc)
+                self._uidls = {}
+        return self._uidls
+
+    def retrieve(self, numbers: Sequence[int], sizes: Mapping[int, int]) -> Iterator[Fetched]:
+        """Number and raw message, or why that message failed, for each number in order."""
+        self.retrieved = True
+        if self.client.can_pipeline is not True:
+            for number in numbers:
+                yield number, self._retrieve_one(number)
+            return
+        valid = [number for number in numbers if is_message_number(number)]
+        with self.typed_errors("RETR"), contextlib.closing(self.client.retr_many(valid, sizes)) as replies:
+            for number in numbers:
+                if is_message_number(number):
+                    reply = next(replies)
+                    yield number, reply.error() if reply.block is None else reply.block
+                else:
+                    yield number, POP3UsageError(f"{number!r} is not a message number")
+
+    def _retrieve_one(self, number: int) -> bytes | POP3Error:
+        try:
+            with self.typed_errors("RETR"):
+                return joined(_lines(self.client.retr(number)))
+        except (POP3CommandError, POP3UsageError) as exc:
+            return exc
+
+    @property
+    def quit_hides_mail(self) -> bool:
+        """Whether a QUIT now may hide or delete what was only RETRed (EXPIRE 0, RFC 2449 section 6.7)."""
+        if not self.retrieved or self.lost:
+            return False
+        try:
+            return getattr(self.client, "expires_retrieved", None) is True
+        except POP3Error:
+            return False
+
+    def quit(self) -> bool:
+        """QUIT, or a forced close when it fails; True only when the server confirmed (RFC 1939 section 6)."""
+        try:
+            with self.typed_errors("QUIT"):
+                self.client.quit()
+            self.quit_confirmed = True
+        except POP3Error as exc:
+            log.warning("QUIT was not confirmed, deletions may not have happened: %s", exc)
+            self.quit_confirmed = False
+            self.close()
+        return self.quit_confirmed
+
+    def close(self) -> None:
+        """Close without QUIT: marks are taken back."""
+        with contextlib.suppress(OSError):
+            self.client.close()
+
+
+def _lines(response: object) -> list[bytes]:
+    """The lines of a response in poplib's shape: (status, lines, octets)."""
+    if not isinstance(response, tuple | list):
+        raise TypeError(f"a response must be (status, lines, octets), not {type(response).__name__}")
+    return [_octets(line) for line in response[1]]
+
+
+def _octets(line: str | bytes) -> bytes:
+    return line.encode() if isinstance(line, str) else line

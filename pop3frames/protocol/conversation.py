@@ -1,0 +1,258 @@
+"""The two sides of a POP3 session: bytes in, events out. No socket, no clock, no thread.
+
+`ClientConversation` turns calls into command bytes and what came back into replies, each matched to its
+command. `ServerConversation` turns what came into commands and calls into reply bytes. Both read the same
+grammar, so one can be driven against the other in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass
+
+from pop3frames.errors import (
+    POP3AuthenticationError,
+    POP3BusyError,
+    POP3CommandError,
+    POP3ProtocolError,
+    POP3UsageError,
+    printable,
+)
+from pop3frames.protocol import grammar
+from pop3frames.protocol.commands import Argument, Command, Malformed, decode_command, encode_command
+from pop3frames.protocol.framing import ReceiveBuffer, stuff
+from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, ERR, OK, Limits, State, Verb
+
+_CODE = re.compile(r"\[([^\[\]]{1,80})\]")
+
+
+@dataclass(slots=True)
+class Reply:
+    """One reply, matched to its command. `status` is the whole first line without CRLF.
+
+    `block` holds the unstuffed lines of a multi-line reply (each ended by CRLF), else None. `challenge` is
+    what a SASL challenge says, still in base64; the command is then still open.
+    """
+
+    verb: Verb
+    arguments: tuple[Argument, ...]
+    ok: bool
+    status: bytes
+    block: bytes | None = None
+    challenge: bytes | None = None
+
+    @property
+    def text(self) -> str:
+        """What stands behind +OK or -ERR, undecodable bytes escaped. Text from a server: escape to show."""
+        return self.status.partition(b" ")[2].decode("utf-8", "backslashreplace")
+
+    @property
+    def code(self) -> str | None:
+        """The response code in upper case (RFC 2449 section 8), or None."""
+        found = _CODE.match(self.text)
+        return found[1].upper() if found else None
+
+    def error(self) -> POP3CommandError:
+        """The typed error for a -ERR reply."""
+        name, code = str(self.verb), self.code
+        if code in grammar.BUSY_CODES:
+            return POP3BusyError(name, self.text, code)
+        if code == "AUTH" or (self.verb in grammar.LOGIN_VERBS and code not in grammar.PERMANENT_CODES):
+            return POP3AuthenticationError(name, self.text, code)
+        return POP3CommandError(name, self.text, code)
+
+
+class ClientConversation:
+    """The client's side. Call `send` for the bytes of a command, `receive` with what came, then `next_reply`.
+
+    Replies come in the order of the commands (RFC 2449 section 6.6), the greeting first. Any error leaves the
+    conversation broken: bodies are never attributed to the wrong command.
+    """
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        self.state = State.AUTHORIZATION
+        self._buffer = ReceiveBuffer()
+        self._pending: deque[tuple[Verb, tuple[Argument, ...]]] = deque([(grammar.GREETING, ())])
+        self._status: bytes | None = None  # first line of a multi-line reply whose block is not whole yet
+        self._broken = False
+
+    @property
+    def outstanding(self) -> int:
+        """How many commands (the greeting counts) have no whole reply yet."""
+        return len(self._pending)
+
+    def send(self, verb: Verb, *arguments: Argument) -> bytes:
+        """The bytes of a command, which is from now on expected to be answered.
+
+        Raises POP3UsageError, and nothing changes, when the grammar or the state forbids it. Whether a verb
+        of the TRANSACTION state comes too early is left to the server to say.
+        """
+        if self.ended:
+            raise POP3UsageError(f"{verb}: this session has ended; connect again")
+        if State.TRANSACTION not in verb.states and self.state is State.TRANSACTION:
+            raise POP3UsageError(f"{verb}: already logged in ({verb.source})")
+        if self._pending and self._pending[-1][0].barrier:
+            raise POP3UsageError(f"{verb}: nothing may be sent behind {self._pending[-1][0]} yet")
+        if verb is grammar.STLS and self._pending:
+            raise POP3UsageError("STLS: other commands still wait for their replies")
+        if not self._pending and len(self._buffer):
+            raise self._break("bytes arrived that answer no command")
+        line = encode_command(verb, arguments, self.limits)
+        self._pending.append((verb, arguments if verb not in grammar.LOGIN_VERBS else ()))
+        return line
+
+    def respond(self, response: bytes) -> bytes:
+        """The line that answers a SASL challenge: base64 or `*` (RFC 5034 section 4)."""
+        if not self._pending or self._pending[0][0] is not grammar.AUTH:
+            raise POP3UsageError("no SASL exchange is open")
+        return response + CRLF
+
+    def receive(self, data: bytes | bytearray | memoryview) -> None:
+        """Take what came from the server."""
+        self._buffer.feed(data)
+
+    def next_reply(self) -> Reply | None:
+        """The next whole reply, or None when more bytes are needed.
+
+        Raises POP3ProtocolError for what is not POP3 or breaks a limit; the connection must then be closed.
+        """
+        if self._broken:
+            raise POP3ProtocolError("the connection is out of step and was given up")
+        if not self._pending:
+            if len(self._buffer):
+                raise self._break("bytes arrived that answer no command")
+            return None
+        try:
+            return self._read_reply()
+        except POP3ProtocolError:
+            self._broken = True
+            raise
+
+    @property
+    def next_verb(self) -> Verb | None:
+        """The command whose reply comes next."""
+        return self._pending[0][0] if self._pending else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can be sent any more: after QUIT, `end`, or an error."""
+        return self._broken or self.state is State.UPDATE
+
+    def end(self) -> None:
+        """The connection is closed: nothing more will be sent or believed."""
+        self._broken = True
+
+    def tls_started(self) -> None:
+        """TLS stands: what was learned before it is forgotten (RFC 2595 section 4)."""
+        self._buffer.clear()
+
+    def ready_for_tls(self) -> None:
+        """To be called after +OK to STLS: POP3ProtocolError if anything came in plain text behind it."""
+        if self._pending or len(self._buffer):
+            raise self._break("plain text arrived behind +OK to STLS: somebody may be injecting it")
+
+    def _read_reply(self) -> Reply | None:
+        verb, arguments = self._pending[0]
+        if self._status is None:
+            line = self._buffer.take_line(self.limits.status_line)
+            if line is None:
+                return None
+            if not line.endswith(CRLF):
+                raise POP3ProtocolError(f"a line ends with a bare LF, not CRLF: {printable(line)!r}")
+            status = line[:-2]
+            if verb is grammar.AUTH and status.startswith(b"+") and not status.startswith(OK):
+                return Reply(verb, arguments, True, status, challenge=status[2:])
+            if not _is_status(status, OK) and not _is_status(status, ERR):
+                raise POP3ProtocolError(
+                    f"the reply to {verb} starts with neither +OK nor -ERR, the session is out of step: "
+                    f"{printable(status, 60)!r}"
+                )
+            ok = status.startswith(OK)
+            if not ok or not verb.is_multiline(len(arguments)):
+                return self._complete(ok, status, None)
+            self._status = status
+        block = self._buffer.take_block(self._block_limit(verb))
+        if block is None:
+            return None
+        return self._complete(True, self._status, block)
+
+    def _complete(self, ok: bool, status: bytes, block: bytes | None) -> Reply:
+        verb, arguments = self._pending.popleft()
+        self._status = None
+        if ok and verb in (grammar.PASS, grammar.AUTH):
+            self.state = State.TRANSACTION
+        elif verb is grammar.QUIT:
+            self.state = State.UPDATE
+        return Reply(verb, arguments, ok, status, block)
+
+    def _block_limit(self, verb: Verb) -> int:
+        if verb in (grammar.RETR, grammar.TOP):
+            return self.limits.message
+        if verb is grammar.CAPA:
+            return self.limits.capability_lines * 512
+        return self.limits.listing
+
+    def _break(self, reason: str) -> POP3ProtocolError:
+        self._broken = True
+        return POP3ProtocolError(reason)
+
+
+def _is_status(line: bytes, indicator: bytes) -> bool:
+    return line == indicator or line.startswith(indicator + b" ")
+
+
+class ServerConversation:
+    """The server's side. `receive` what came, take `next_command`, answer with `ok`, `err` or `block`.
+
+    The owner sets `state` when a login succeeded or the session ends.
+    """
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        self.state = State.AUTHORIZATION
+        self._buffer = ReceiveBuffer()
+
+    def receive(self, data: bytes) -> None:
+        """Take what came from the client."""
+        self._buffer.feed(data)
+
+    def next_line(self) -> bytes | None:
+        """The next line without its CRLF, as a SASL exchange needs it; None when more bytes are needed."""
+        line = self._buffer.take_line(self.limits.command_flood)
+        return None if line is None else line.removesuffix(CRLF)
+
+    def next_command(self) -> Command | Malformed | None:
+        """The next command, or why the next line is none; None when more bytes are needed.
+
+        Raises POP3ProtocolError for a line without end; the connection must then be closed.
+        """
+        line = self._buffer.take_line(self.limits.command_flood)
+        if line is None:
+            return None
+        return decode_command(line, self.state, self.limits)
+
+    def tls_started(self) -> None:
+        """TLS stands: what a client sent in plain text behind STLS is dropped, never run."""
+        self._buffer.clear()
+
+    def ok(self, text: str = "") -> bytes:
+        """A +OK line."""
+        return _status_line(OK, text)
+
+    def err(self, text: str, code: str | None = None) -> bytes:
+        """A -ERR line, with a response code (RFC 2449 section 8) if there is one."""
+        return _status_line(ERR, f"[{code}] {text}" if code else text)
+
+    def block(self, text: str, content: bytes) -> bytes:
+        """A +OK line and a multi-line block: `content` has CRLF line ends and is stuffed here."""
+        return _status_line(OK, text) + stuff(content)
+
+    def challenge(self, text: bytes = b"") -> bytes:
+        """A SASL challenge: plus, one blank, base64 (RFC 5034 section 4)."""
+        return grammar.CONTINUATION + text + CRLF
+
+
+def _status_line(indicator: bytes, text: str) -> bytes:
+    return indicator + (b" " + text.encode() if text else b"") + CRLF

@@ -1,0 +1,66 @@
+"""What the embedded server can serve: a folder of .eml files, an mbox, or a dataset that kept raw bytes.
+
+Reads, never writes: what a client deletes disappears from memory only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pop3frames.errors import POP3UsageError
+from pop3frames.server.maildrop import StoredMessage
+
+_FROM_LINE = re.compile(rb"^From .*\r?\n", re.MULTILINE)
+_QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
+
+
+def read_mailbox(path: str | Path) -> Iterator[bytes | StoredMessage]:
+    """The messages at `path`, in a fixed order. Raises POP3UsageError when it holds no mailbox.
+
+    A dataset gives its own unique-ids back; the others get theirs from the content.
+    """
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(path.glob("*.eml"))
+        if files:
+            return (file.read_bytes() for file in files)
+        if any(path.glob("*/part-*.parquet")):
+            return _from_dataset(path)
+        raise POP3UsageError(f"{path} holds no .eml files and is no dataset")
+    if not path.exists():
+        raise POP3UsageError(f"{path} does not exist: give a folder of .eml files, an mbox file or a dataset")
+    if path.suffix == ".eml":
+        return iter([path.read_bytes()])
+    return _from_mbox(path)
+
+
+def _from_mbox(path: Path) -> Iterator[bytes]:
+    """Messages of an mbox (RFC 4155): each follows a "From " line; ">From " in a body loses one ">"."""
+    content = path.read_bytes()
+    starts = list(_FROM_LINE.finditer(content)) if content.startswith(b"From ") else []
+    # A "From " line counts at the start and after an empty line; elsewhere a body forgot to quote it.
+    starts = [at for at in starts if at.start() == 0 or content[: at.start()].endswith((b"\n\n", b"\n\r\n"))]
+    if not starts:
+        raise POP3UsageError(f"{path} is not an mbox: it must begin with a line that starts with 'From '")
+    ends = [at.start() for at in starts[1:]] + [len(content)]
+    for start, end in zip(starts, ends, strict=True):
+        message = content[start.end() : end]
+        # The empty line before the next "From " belongs to the mbox, not to the mail.
+        message = message.removesuffix(b"\r\n") if message.endswith(b"\n\r\n") else message
+        message = message.removesuffix(b"\n") if message.endswith(b"\n\n") else message
+        yield _QUOTED_FROM.sub(rb"\1", message)
+
+
+def _from_dataset(path: Path) -> Iterator[StoredMessage]:
+    from pop3frames.frames.dataset import Dataset  # pyarrow, only when a dataset is served
+
+    rows = Dataset(path).to_table(columns=["uidl", "contentHash", "raw"]).to_pylist()
+    if any(row["raw"] is None for row in rows):
+        raise POP3UsageError(
+            f"{path} has messages without their original bytes: to be served, it must be exported with "
+            "keep_raw=True (--keep-raw)"
+        )
+    for row in rows:
+        yield StoredMessage(row["raw"], row["uidl"] or row["contentHash"])
