@@ -1,1 +1,93 @@
-"""pop3frames turns a POP3 mailbox into tables, and loses no mail on the way."""
+"""pop3frames turns a POP3 mailbox into tables, and loses no mail on the way.
+
+The public door: every public name is imported on first use, so that `import pop3frames` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pop3frames.client.credentials import Secret, SecretReference
+    from pop3frames.client.handler import POP3ProtocolHandler
+    from pop3frames.client.pool import POP3ConnectionPool
+    from pop3frames.client.pop3 import POP3, POP3_SSL
+    from pop3frames.errors import (
+        POP3AuthenticationError,
+        POP3BusyError,
+        POP3CommandError,
+        POP3ConnectionError,
+        POP3Error,
+        POP3ExportError,
+        POP3ProtocolError,
+        POP3UsageError,
+    )
+    from pop3frames.export.accounts import Account
+    from pop3frames.export.mailbox import ExportReport, export_mailbox
+    from pop3frames.frames.dataset import Dataset
+    from pop3frames.message import Attachment, Message
+    from pop3frames.parsing.parser import parse_message
+    from pop3frames.server.embedded import EmbeddedServer
+
+_ERRORS = "pop3frames.errors"
+_HOMES = {
+    "Account": "pop3frames.export.accounts",
+    "Attachment": "pop3frames.message",
+    "Dataset": "pop3frames.frames.dataset",
+    "EmbeddedServer": "pop3frames.server.embedded",
+    "ExportReport": "pop3frames.export.mailbox",
+    "Message": "pop3frames.message",
+    "POP3": "pop3frames.client.pop3",
+    "POP3AuthenticationError": _ERRORS,
+    "POP3BusyError": _ERRORS,
+    "POP3CommandError": _ERRORS,
+    "POP3ConnectionError": _ERRORS,
+    "POP3ConnectionPool": "pop3frames.client.pool",
+    "POP3Error": _ERRORS,
+    "POP3ExportError": _ERRORS,
+    "POP3ProtocolError": _ERRORS,
+    "POP3ProtocolHandler": "pop3frames.client.handler",
+    "POP3UsageError": _ERRORS,
+    "POP3_SSL": "pop3frames.client.pop3",
+    "Secret": "pop3frames.client.credentials",
+    "SecretReference": "pop3frames.client.credentials",
+    "export_mailbox": "pop3frames.export.mailbox",
+    "parse_message": "pop3frames.parsing.parser",
+}
+
+__all__ = [
+    "POP3",
+    "POP3_SSL",
+    "Account",
+    "Attachment",
+    "Dataset",
+    "EmbeddedServer",
+    "ExportReport",
+    "Message",
+    "POP3AuthenticationError",
+    "POP3BusyError",
+    "POP3CommandError",
+    "POP3ConnectionError",
+    "POP3ConnectionPool",
+    "POP3Error",
+    "POP3ExportError",
+    "POP3ProtocolError",
+    "POP3ProtocolHandler",
+    "POP3UsageError",
+    "Secret",
+    "SecretReference",
+    "export_mailbox",
+    "parse_message",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pop3frames' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -148,7 +148,7 @@ class Connection(ABC):
             session.log_in(self.username, secret, self._auth)
 
     @contextlib.contextmanager
-    def _operation(self, *, commit: bool = False) -> Iterator[Session]:
+    def operation(self, *, commit: bool = False) -> Iterator[Session]:
         """The open session, logged in; or one of its own, ended with the block: by QUIT to `commit`."""
         self._check_lease()
         if self._session is not None:

@@ -22,7 +22,6 @@ from pop3frames.errors import (
     POP3UsageError,
 )
 from pop3frames.message import Message
-from pop3frames.protocol.framing import joined
 
 if TYPE_CHECKING:
     import pandas
@@ -51,14 +50,14 @@ class POP3ProtocolHandler(Connection):
 
     def list_messages(self) -> tuple[list[int], int]:
         """Message numbers, and the octets of the whole mailbox."""
-        with self._operation() as session:
+        with self.operation() as session:
             sizes = session.sizes()
             self._listed = session.unique_ids()
         return list(sizes), sum(sizes.values())
 
     def fetch_message(self, message_id: int) -> dict[str, Any] | None:
         """The message dict; None, and a line in the log, when that message cannot be fetched."""
-        with self._operation() as session:
+        with self.operation() as session:
             for number, raw in session.retrieve([message_id], {}):
                 if isinstance(raw, bytes):
                     return self._row(number, raw).to_dict()
@@ -99,7 +98,7 @@ class POP3ProtocolHandler(Connection):
             done = 0
             established = False
             try:
-                with self._operation() as session:
+                with self.operation() as session:
                     uidls = self._listed = session.unique_ids()
                     pipelined = session.client.can_pipeline is True
                     sizes = session.sizes() if pipelined or waiting is None else {}
@@ -129,7 +128,7 @@ class POP3ProtocolHandler(Connection):
     def delete_messages(self, message_ids: Iterable[int]) -> tuple[int, int]:
         """How many were marked and how many were not. An unconfirmed QUIT of an own session: none was."""
         numbers = list(message_ids)
-        with self._operation(commit=True) as session:
+        with self.operation(commit=True) as session:
             marked = sum(self._mark(session, number) for number in numbers)
         if session.quit_confirmed is False:
             marked = 0
@@ -139,13 +138,13 @@ class POP3ProtocolHandler(Connection):
 
     def get_mailbox_stat(self) -> tuple[int, int]:
         """Message count and octets."""
-        with self._operation() as session, session.typed_errors("STAT"):
+        with self.operation() as session, session.typed_errors("STAT"):
             count, octets = session.client.stat()
         return count, octets
 
     def get_message_size(self, message_id: int) -> int:
         """Octets of one message as LISTed; -1, and a line in the log, when there is no such message."""
-        with self._operation() as session:
+        with self.operation() as session:
             try:
                 return session.size(message_id)
             except (POP3CommandError, POP3UsageError) as exc:
@@ -166,7 +165,7 @@ class POP3ProtocolHandler(Connection):
 
     def get_capabilities(self) -> list[str]:
         """What the server says it can do, such as ['TOP', 'SASL PLAIN']; empty where it has no CAPA."""
-        with self._operation() as session:
+        with self.operation() as session:
             try:
                 with session.typed_errors("CAPA"):
                     return [" ".join([name, *words]) for name, words in session.client.capa().items()]
@@ -176,14 +175,14 @@ class POP3ProtocolHandler(Connection):
 
     def uidl(self) -> dict[int, str]:
         """Unique-ids by message number; empty where the server has none."""
-        with self._operation() as session:
+        with self.operation() as session:
             self._listed = session.unique_ids()
         return dict(self._listed)
 
     def top(self, message_id: int, lines: int = 0) -> bytes:
         """The header and the first `lines` lines of the body, as they came. Marks nothing as read."""
-        with self._operation() as session, session.typed_errors("TOP"):
-            return joined(session.client.top(message_id, lines)[1])
+        with self.operation() as session:
+            return session.top(message_id, lines)
 
     # Tables
 

@@ -1,6 +1,6 @@
 """POP3ConnectionPool: connections lent and taken back. Policy is decided under the lock, I/O done outside it.
 
-Most servers lock a mailbox for one session, so a pool on one mailbox usually lends one connection, and another
+Most servers lock a mailbox for one session, so a pool on one mailbox usually lends one connection; another
 login is a POP3BusyError: parallel work goes across mailboxes. Sessions themselves are in `session.py`.
 """
 

@@ -6,7 +6,7 @@ import hashlib
 import time
 
 from pop3frames.message import Message
-from pop3frames.parsing.parser import parse_message
+from pop3frames.parsing.parser import parse_headers, parse_message
 
 
 def as_row(
@@ -18,4 +18,13 @@ def as_row(
     message.content_hash = hashlib.sha256(raw).hexdigest()
     message.fetched_at = time.time_ns() // 1_000_000
     message.raw = raw if keep_raw else None
+    return message
+
+
+def oversized_row(header: bytes, number: int, *, account: str, uidl: str | None, size: int) -> Message:
+    """A row for a mail too large to fetch: what its header says, the LISTed size, no body, no hash."""
+    message = parse_headers(header, number=number)
+    message.account, message.uidl, message.size = account, uidl, size
+    message.fetched_at = time.time_ns() // 1_000_000
+    message.parse_error = "limit:message"
     return message

@@ -117,6 +117,11 @@ class Session:
         except (POP3CommandError, POP3UsageError) as exc:
             return exc
 
+    def top(self, number: int, lines: int) -> bytes:
+        """The header and the first `lines` lines of the body, as they came."""
+        with self.typed_errors("TOP"):
+            return joined(_lines(self.client.top(number, lines)))
+
     @property
     def quit_hides_mail(self) -> bool:
         """Whether a QUIT now may hide or delete what was only RETRed (EXPIRE 0, RFC 2449 section 6.7)."""

@@ -1,0 +1,49 @@
+"""Accounts: where a mailbox is and how to log in. Secrets are held by reference, or wrapped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pop3frames.client.connection import Encryption
+from pop3frames.client.credentials import Secret, SecretReference
+from pop3frames.client.handler import POP3ProtocolHandler
+from pop3frames.errors import POP3UsageError
+
+
+@dataclass(frozen=True)
+class Account:
+    """One mailbox.
+
+    name        what the dataset calls it; its rows are found under this name, so keep it
+    hostname, port, username, encryption, cafile, timeout   as POP3ProtocolHandler takes them
+    secret      a reference ('prompt', 'env:NAME' or 'keyring:service/username'), or Secret('...') itself
+
+    Raises POP3UsageError for what cannot work; nothing is sent.
+    """
+
+    name: str
+    hostname: str
+    port: int
+    username: str
+    secret: str | Secret | SecretReference
+    encryption: Encryption = "ssl"
+    cafile: str | None = None
+    timeout: float = 30
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise POP3UsageError("an account needs a name: the dataset keeps its rows under it")
+        self.handler()
+
+    def handler(self) -> POP3ProtocolHandler:
+        """A handler that is not connected yet."""
+        secret = SecretReference(self.secret) if isinstance(self.secret, str) else self.secret
+        return POP3ProtocolHandler(
+            self.hostname,
+            self.port,
+            self.username,
+            secret,
+            self.encryption,
+            self.timeout,
+            cafile=self.cafile,
+        )

@@ -1,0 +1,232 @@
+"""export_mailbox: one account into a dataset, nothing lost and nothing twice.
+
+A run asks for the unique-ids, subtracts what the dataset has, fetches the rest and commits as it goes. What a
+session is, is in `client/session.py`; how a part becomes durable, in `frames/parts.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pop3frames.client.rows import as_row, oversized_row
+from pop3frames.client.session import Session, log
+from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3ExportError
+from pop3frames.export.accounts import Account
+from pop3frames.export.progress import Progress, ProgressBar
+from pop3frames.frames.dataset import Dataset
+from pop3frames.frames.ledger import Known
+from pop3frames.frames.parts import PartWriter
+from pop3frames.protocol.grammar import DEFAULT_LIMITS
+
+COMMIT_OCTETS = 256 << 20  # of raw mail: parts of 64 to 256 MB, the size readers like
+COMMIT_SECONDS = 60.0  # a crash costs at most a minute of fetching again
+MOST_LOSSES = 5  # connections lost one after another, with nothing stored in between, before a run gives up
+MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
+
+
+@dataclass(frozen=True)
+class FailedMessage:
+    """A message that is on the server and not in the dataset, and why. It is tried again in the next run."""
+
+    number: int
+    uidl: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What became of every listed message: `listed == new + known + len(failed) + left`.
+
+    new      stored by this run
+    known    in the dataset before, or stored by another run meanwhile
+    failed   could not be fetched or stored
+    left     not reached, because the run ended early
+    octets   of the raw mail fetched;   parts   the files committed;   seconds   the run took
+    """
+
+    account: str
+    listed: int
+    new: int
+    known: int
+    failed: tuple[FailedMessage, ...]
+    left: int
+    octets: int
+    parts: tuple[Path, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        counts = f"{self.listed} listed: {self.new} new, {self.known} known, {len(self.failed)} failed"
+        if self.left:
+            counts += f", {self.left} not reached"
+        return f"{self.account}: {counts} ({self.octets / 1e6:.1f} MB in {self.seconds:.1f} s)"
+
+
+def export_mailbox(
+    account: Account,
+    dataset: Dataset | str | Path,
+    *,
+    keep_raw: bool = False,
+    progress: bool | Callable[[Progress], object] | None = None,
+) -> ExportReport:
+    """Add what is new in the mailbox to the dataset, and account for every message.
+
+    keep_raw   keep the original bytes in the column `raw`
+    progress   True or False: a bar or none; None: a bar where somebody can see it; or a function that is
+               called with a Progress after every message
+
+    Raises POP3ConnectionError or POP3ExportError, with `.report`, when the run could not go on: what was
+    committed stays, the next run fetches the rest. Nothing is ever deleted from the server.
+    """
+    dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
+    known = dataset.known(account.name)
+    writer = dataset.writer(account.name, known)
+    with ProgressBar(account.name, progress) as bar:
+        run = _Run(account, known, writer, bar, keep_raw)
+        try:
+            run.drain()
+        except (POP3ConnectionError, POP3ExportError) as exc:
+            exc.report = run.report()
+            raise
+        return run.report()
+
+
+@dataclass
+class _Run:
+    """One export: passes over the mailbox, each in a session of its own, until nothing is left to fetch."""
+
+    account: Account
+    known: Known
+    writer: PartWriter
+    bar: ProgressBar
+    keep_raw: bool
+    started: float = field(default_factory=time.monotonic)
+    listed: int = 0
+    left: int = 0
+    octets: int = 0
+    flagged: int = 0  # rows without a body, of messages that count as failed
+    dropped: int = 0
+    failed: list[FailedMessage] = field(default_factory=list)
+    blamed: Counter[str | int] = field(default_factory=Counter)  # times a connection broke in this message
+    losses: int = 0
+
+    def drain(self) -> None:
+        """Fetch until the mailbox has nothing new. After a lost connection, go on in a new one."""
+        handler = self.account.handler()
+        while True:
+            established = False
+            try:
+                # On a server that hides what was RETRed (EXPIRE 0), only kept bytes justify a QUIT.
+                with handler.operation(commit=self.keep_raw) as session:
+                    established = True
+                    self._pass(session)
+                return
+            except POP3ConnectionError as exc:
+                self.losses += 1
+                if not established or not self.listed or self.losses >= MOST_LOSSES:
+                    raise
+                log.warning("%s: %s; going on in a new session", self.account.name, exc)
+
+    def report(self) -> ExportReport:
+        new = sum(commit.rows for commit in self.writer.commits) - self.flagged
+        known = max(0, self.listed - new - len(self.failed) - self.left)
+        return ExportReport(
+            account=self.account.name,
+            listed=new + known + len(self.failed) + self.left,
+            new=new,
+            known=known,
+            failed=tuple(self.failed),
+            left=self.left,
+            octets=self.octets,
+            parts=tuple(commit.path for commit in self.writer.commits),
+            seconds=time.monotonic() - self.started,
+        )
+
+    def _pass(self, session: Session) -> None:
+        uidls, sizes = _usable(session.unique_ids()), session.sizes()
+        numbers = sorted(sizes.keys() | session.unique_ids().keys())
+        waiting = [number for number in numbers if uidls.get(number) not in self.known.uidls]
+        self.listed, self.left, self.failed = len(numbers), len(waiting), []
+        self.bar.start(len(waiting), sum(sizes.get(number, 0) for number in waiting))
+        try:
+            self._fetch(session, self._without_oversized(session, waiting, uidls, sizes), uidls, sizes)
+        finally:
+            # Whole messages are stored whatever ended the pass, Ctrl-C too; a failed commit explains itself.
+            self.writer.commit()
+
+    def _without_oversized(
+        self, session: Session, waiting: list[int], uidls: dict[int, str], sizes: dict[int, int]
+    ) -> list[int]:
+        """The messages to RETR; the others, too large or twice fatal to a connection, count as failed."""
+        asked = []
+        for number in waiting:
+            if sizes.get(number, 0) > DEFAULT_LIMITS.message:
+                reason = f"LISTed with {sizes[number]} octets, the limit is {DEFAULT_LIMITS.message}"
+                self._flag(session, number, uidls.get(number), sizes[number])
+                self._fail(number, uidls.get(number), reason)
+            elif self.blamed[uidls.get(number, number)] >= 2:
+                self._fail(number, uidls.get(number), "the connection broke twice while it was fetched")
+            else:
+                asked.append(number)
+        return asked
+
+    def _flag(self, session: Session, number: int, uidl: str | None, size: int) -> None:
+        """A row with the headers only, so that the table shows what is missing."""
+        if uidl is None:
+            return
+        try:
+            header = session.top(number, 0)
+        except POP3CommandError as exc:
+            log.warning("message %d has no header to show: %s", number, exc)
+            return
+        row = oversized_row(header, number, account=self.account.name, uidl=uidl, size=size)
+        self.flagged += self.writer.add([row])
+
+    def _fetch(
+        self, session: Session, numbers: Sequence[int], uidls: dict[int, str], sizes: dict[int, int]
+    ) -> None:
+        committed, fetched, refusals = time.monotonic(), 0, 0
+        done = 0
+        try:
+            for number, raw in session.retrieve(numbers, sizes):
+                done += 1
+                if isinstance(raw, bytes):
+                    self._store(number, raw, uidls.get(number))
+                    fetched, refusals, self.losses = fetched + len(raw), 0, 0
+                else:
+                    self._fail(number, uidls.get(number), str(raw))
+                    refusals += 1
+                if fetched >= COMMIT_OCTETS or time.monotonic() - committed >= COMMIT_SECONDS:
+                    self.writer.commit()
+                    committed, fetched = time.monotonic(), 0
+                if refusals == MOST_REFUSALS:
+                    break
+        except POP3ConnectionError:
+            if done < len(numbers):
+                self.blamed[uidls.get(numbers[done], numbers[done])] += 1
+            raise
+        for number in numbers[done:]:
+            self._fail(
+                number, uidls.get(number), f"not asked for: the server refused {MOST_REFUSALS} in a row"
+            )
+
+    def _store(self, number: int, raw: bytes, uidl: str | None) -> None:
+        row = as_row(raw, number, account=self.account.name, uidl=uidl, keep_raw=self.keep_raw)
+        self.writer.add([row])
+        self.octets += len(raw)
+        self.left -= 1
+        self.bar.step(len(raw))
+
+    def _fail(self, number: int, uidl: str | None, reason: str) -> None:
+        self.failed.append(FailedMessage(number, uidl, reason))
+        self.left -= 1
+        self.bar.step(0)
+
+
+def _usable(uidls: dict[int, str]) -> dict[int, str]:
+    """Unique-ids that occur once: RFC 1939 section 7 lets a server give one to several equal messages."""
+    times = Counter(uidls.values())
+    return {number: uidl for number, uidl in uidls.items() if times[uidl] == 1}

@@ -1,0 +1,68 @@
+"""How far an export is: a bar in a terminal or notebook, or told to a function. No POP3, no files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Messages done of those to fetch in this session, and their octets."""
+
+    messages: int
+    total_messages: int
+    octets: int
+    total_octets: int
+
+
+class ProgressBar:
+    """A tqdm bar of messages; None instead of a switch shows it where somebody can look at it."""
+
+    def __init__(self, name: str, progress: bool | Callable[[Progress], object] | None) -> None:
+        self._name, self._told = name, progress if callable(progress) else None
+        self._shown = _somebody_looks() if progress is None else progress is True
+        self._bar: Any = None
+        self._totals = (0, 0)
+        self._messages = self._octets = 0
+
+    def start(self, total_messages: int, total_octets: int) -> None:
+        """A session begins that is to fetch so much."""
+        self.close()
+        self._totals, self._messages, self._octets = (total_messages, total_octets), 0, 0
+        if self._shown and total_messages:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(total=total_messages, desc=self._name, unit="mail")
+
+    def step(self, octets: int) -> None:
+        """One message is done."""
+        self._messages += 1
+        self._octets += octets
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{self._octets / 1e6:.1f} MB", refresh=False)
+            self._bar.update()
+        if self._told is not None:
+            self._told(Progress(self._messages, self._totals[0], self._octets, self._totals[1]))
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _somebody_looks() -> bool:
+    """A terminal, or a notebook: there IPython's kernel is loaded and stderr is no terminal."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
