@@ -197,8 +197,9 @@ def _show_report(report: ExportReport, dataset: Path) -> None:
 def _show_table(frame: pandas.DataFrame) -> None:
     """The first rows and a few sums, with nothing in them that a terminal would obey."""
     dates = frame["receivedAt"].dt.strftime("%Y-%m-%d %H:%M").fillna("(no date)")
-    columns = [dates, frame["from"].fillna("(nobody)"), frame["subject"].fillna("(none)"), frame["size"]]
-    click.echo(_line("date", "from", "subject", "octets"))
+    senders, subjects = frame["from"].fillna("(nobody)"), frame["subject"].fillna("(none)")
+    columns = [dates, senders, subjects, frame["attachmentCount"], frame["size"]]
+    click.echo(_line("date", "from", "subject", "files", "octets"))
     for row in zip(*(column.head(_SHOWN) for column in columns), strict=True):
         click.echo(_line(*map(str, row)))
     if len(frame) > _SHOWN:
@@ -210,8 +211,8 @@ def _show_table(frame: pandas.DataFrame) -> None:
     )
 
 
-def _line(date: str, sender: str, subject: str, octets: str) -> str:
-    return f"{date:16}  {_fitted(sender, 34)}  {_fitted(subject, 44)}  {octets:>7}"
+def _line(date: str, sender: str, subject: str, files: str, octets: str) -> str:
+    return f"{date:16}  {_fitted(sender, 34)}  {_fitted(subject, 42)}  {files:>5}  {octets:>6}"
 
 
 def _fitted(text: str, width: int) -> str:

@@ -1,0 +1,40 @@
+# Five words. Each builds .venv by itself; .ci/run calls the same.
+#   make demo        export the sample mailbox into ./demo-dataset and print what is in it
+#   make test        the tests, then the notebooks
+#   make check       format, lint, types, floors
+#   make notebooks   every notebook in a fresh kernel, outputs compared
+#   make bench       races against other clients and parsers
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := demo
+.PHONY: demo test check notebooks bench
+
+.venv/base: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pop3frames needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/test: .venv/base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+demo: .venv/base
+	$(BIN)/pop3frames demo
+
+test: .venv/test
+	$(BIN)/python -m pytest tests notebooks --nbval --nbval-cell-timeout=60 --nbval-sanitize-with notebooks/sanitize.cfg
+
+check: .venv/test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+notebooks: .venv/test
+	$(BIN)/python -m pytest notebooks --nbval --nbval-cell-timeout=60 --nbval-sanitize-with notebooks/sanitize.cfg
+
+bench: .venv/test
+	$(BIN)/python -m benchmarks
