@@ -46,6 +46,7 @@ class Session:
             yield
         except POP3ConnectionError:
             self.lost = True
+            self.close()
             raise
         except POP3Error:
             raise
@@ -97,16 +98,17 @@ class Session:
     def retrieve(self, numbers: Sequence[int], sizes: Mapping[int, int]) -> Iterator[Fetched]:
         """Number and raw message, or why that message failed, for each number in order."""
         self.retrieved = True
-        if self.client.can_pipeline is not True:
+        if not self.pipelines:
             for number in numbers:
-                yield number, self._retrieve_one(number)
+                yield number, self._whole(number, self._retrieve_one(number), sizes)
             return
         valid = [number for number in numbers if is_message_number(number)]
         with self.typed_errors("RETR"), contextlib.closing(self.client.retr_many(valid, sizes)) as replies:
             for number in numbers:
                 if is_message_number(number):
                     reply = next(replies)
-                    yield number, reply.error() if reply.block is None else reply.block
+                    raw = reply.error() if reply.block is None else reply.block
+                    yield number, self._whole(number, raw, sizes)
                 else:
                     yield number, POP3UsageError(f"{number!r} is not a message number")
 
@@ -117,10 +119,32 @@ class Session:
         except (POP3CommandError, POP3UsageError) as exc:
             return exc
 
+    def _whole(self, number: int, raw: bytes | POP3Error, sizes: Mapping[int, int]) -> bytes | POP3Error:
+        """The same; but an error where nothing came though LIST tells of octets.
+
+        Dovecot and Courier do not stuff a dot at the very start of a mail: one that begins with a line "."
+        arrives empty, and what follows stands where the next reply belongs.
+        """
+        if raw != b"":
+            return raw
+        try:
+            listed = sizes[number] if number in sizes else self.size(number)
+        except POP3CommandError:
+            return raw
+        if listed <= len(b"\r\n"):
+            return raw
+        return POP3CommandError("RETR", f"nothing came, though LIST tells of {listed} octets")
+
     def top(self, number: int, lines: int) -> bytes:
         """The header and the first `lines` lines of the body, as they came."""
         with self.typed_errors("TOP"):
             return joined(_lines(self.client.top(number, lines)))
+
+    @property
+    def pipelines(self) -> bool:
+        """Whether RETRs go out ahead of their replies; never with a foreign client."""
+        with self.typed_errors("CAPA"):
+            return self.client.can_pipeline is True
 
     @property
     def quit_hides_mail(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pop3frames.client.connection import Encryption
 from pop3frames.client.credentials import Secret, SecretReference
@@ -33,7 +33,18 @@ class Account:
     def __post_init__(self) -> None:
         if not self.name:
             raise POP3UsageError("an account needs a name: the dataset keeps its rows under it")
+        try:
+            self.name.encode()
+        except UnicodeEncodeError as exc:  # undecodable octets of a command line
+            raise POP3UsageError("an account's name must be text that UTF-8 can encode") from exc
         self.handler()
+
+    def asked(self) -> Account:
+        """The account with its password typed now, if it is one to type: a run that reconnects asks once."""
+        if self.secret not in ("prompt", SecretReference("prompt")):
+            return self
+        prompt = f"Password for {self.username}@{self.hostname}: "
+        return replace(self, secret=SecretReference("prompt").resolve(prompt))
 
     def handler(self) -> POP3ProtocolHandler:
         """A handler that is not connected yet."""

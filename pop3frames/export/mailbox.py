@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pop3frames.client.retry import Retry
 from pop3frames.client.rows import as_row, oversized_row
 from pop3frames.client.session import Session, log
-from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3ExportError
+from pop3frames.errors import POP3BusyError, POP3CommandError, POP3ConnectionError, POP3ExportError
 from pop3frames.export.accounts import Account
 from pop3frames.export.progress import Progress, ProgressBar
 from pop3frames.frames.dataset import Dataset
@@ -25,7 +26,9 @@ from pop3frames.protocol.grammar import DEFAULT_LIMITS
 COMMIT_OCTETS = 256 << 20  # of raw mail: parts of 64 to 256 MB, the size readers like
 COMMIT_SECONDS = 60.0  # a crash costs at most a minute of fetching again
 MOST_LOSSES = 5  # connections lost one after another, with nothing stored in between, before a run gives up
+MOST_BREAKS = 2  # of the connection in one and the same message, before it is skipped and named
 MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
+UNLOCKING = Retry()  # how long to wait for a server that has not noticed yet that our lost session is gone
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def export_mailbox(
     dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     known = dataset.known(account.name)
     writer = dataset.writer(account.name, known)
+    account = account.asked()
     with ProgressBar(account.name, progress) as bar:
         run = _Run(account, known, writer, bar, keep_raw)
         try:
@@ -106,11 +110,13 @@ class _Run:
     started: float = field(default_factory=time.monotonic)
     listed: int = 0
     left: int = 0
+    new: int = 0
+    staged: int = 0  # messages that wait for a commit: not stored yet
     octets: int = 0
-    flagged: int = 0  # rows without a body, of messages that count as failed
-    dropped: int = 0
+    flagged: set[str] = field(default_factory=set)  # unique-ids with a row, of messages that count as failed
     failed: list[FailedMessage] = field(default_factory=list)
     blamed: Counter[str | int] = field(default_factory=Counter)  # times a connection broke in this message
+    fatal: dict[str | int, str] = field(default_factory=dict)  # messages not asked for again, and why
     losses: int = 0
 
     def drain(self) -> None:
@@ -129,17 +135,30 @@ class _Run:
                 if not established or not self.listed or self.losses >= MOST_LOSSES:
                     raise
                 log.warning("%s: %s; going on in a new session", self.account.name, exc)
+            except POP3BusyError as exc:
+                if not self.losses:
+                    raise
+                self._wait_for_lock(exc)
+
+    def _wait_for_lock(self, refusal: POP3BusyError) -> None:
+        self.losses += 1
+        if self.losses >= MOST_LOSSES:
+            raise POP3ConnectionError(
+                f"the connection was lost, and the server does not let us in again yet ({refusal}): "
+                "run it again later"
+            ) from refusal
+        UNLOCKING.sleep(UNLOCKING.delay(self.losses - 1))
 
     def report(self) -> ExportReport:
-        new = sum(commit.rows for commit in self.writer.commits) - self.flagged
-        known = max(0, self.listed - new - len(self.failed) - self.left)
+        left = self.left + self.staged
+        known = max(0, self.listed - self.new - len(self.failed) - left)
         return ExportReport(
             account=self.account.name,
-            listed=new + known + len(self.failed) + self.left,
-            new=new,
+            listed=self.new + known + len(self.failed) + left,
+            new=self.new,
             known=known,
             failed=tuple(self.failed),
-            left=self.left,
+            left=left,
             octets=self.octets,
             parts=tuple(commit.path for commit in self.writer.commits),
             seconds=time.monotonic() - self.started,
@@ -148,14 +167,22 @@ class _Run:
     def _pass(self, session: Session) -> None:
         uidls, sizes = _usable(session.unique_ids()), session.sizes()
         numbers = sorted(sizes.keys() | session.unique_ids().keys())
-        waiting = [number for number in numbers if uidls.get(number) not in self.known.uidls]
+        done = self.known.uidls - self.flagged
+        waiting = [number for number in numbers if uidls.get(number) not in done]
         self.listed, self.left, self.failed = len(numbers), len(waiting), []
         self.bar.start(len(waiting), sum(sizes.get(number, 0) for number in waiting))
         try:
             self._fetch(session, self._without_oversized(session, waiting, uidls, sizes), uidls, sizes)
         finally:
             # Whole messages are stored whatever ended the pass, Ctrl-C too; a failed commit explains itself.
-            self.writer.commit()
+            self._commit()
+
+    def _commit(self) -> None:
+        if self.writer.rows:  # none: nothing is staged, or the disk refused it and it is left for the next run
+            flags = self.writer.rows - self.staged
+            commit = self.writer.commit()
+            self.new += max(0, commit.rows - flags) if commit else 0
+            self.staged = 0
 
     def _without_oversized(
         self, session: Session, waiting: list[int], uidls: dict[int, str], sizes: dict[int, int]
@@ -167,23 +194,28 @@ class _Run:
                 reason = f"LISTed with {sizes[number]} octets, the limit is {DEFAULT_LIMITS.message}"
                 self._flag(session, number, uidls.get(number), sizes[number])
                 self._fail(number, uidls.get(number), reason)
-            elif self.blamed[uidls.get(number, number)] >= 2:
-                self._fail(number, uidls.get(number), "the connection broke twice while it was fetched")
+            elif reason := self.fatal.get(uidls.get(number, number), ""):
+                self._fail(number, uidls.get(number), reason)
             else:
                 asked.append(number)
-        return asked
+        # Those that broke a connection come last, so that several together cannot keep the run from the rest.
+        return sorted(asked, key=lambda number: self.blamed[uidls.get(number, number)])
 
     def _flag(self, session: Session, number: int, uidl: str | None, size: int) -> None:
         """A row with the headers only, so that the table shows what is missing."""
-        if uidl is None:
+        if uidl is None or uidl in self.flagged or self.blamed[uidl]:
             return
         try:
             header = session.top(number, 0)
         except POP3CommandError as exc:
             log.warning("message %d has no header to show: %s", number, exc)
             return
+        except POP3ConnectionError:
+            self.blamed[uidl] += 1
+            raise
         row = oversized_row(header, number, account=self.account.name, uidl=uidl, size=size)
-        self.flagged += self.writer.add([row])
+        self.writer.add([row])
+        self.flagged.add(uidl)
 
     def _fetch(
         self, session: Session, numbers: Sequence[int], uidls: dict[int, str], sizes: dict[int, int]
@@ -195,27 +227,38 @@ class _Run:
                 done += 1
                 if isinstance(raw, bytes):
                     self._store(number, raw, uidls.get(number))
-                    fetched, refusals, self.losses = fetched + len(raw), 0, 0
+                    fetched, refusals = fetched + len(raw), 0
                 else:
                     self._fail(number, uidls.get(number), str(raw))
                     refusals += 1
                 if fetched >= COMMIT_OCTETS or time.monotonic() - committed >= COMMIT_SECONDS:
-                    self.writer.commit()
+                    self._commit()
                     committed, fetched = time.monotonic(), 0
                 if refusals == MOST_REFUSALS:
                     break
         except POP3ConnectionError:
-            if done < len(numbers):
-                self.blamed[uidls.get(numbers[done], numbers[done])] += 1
+            self._blame(numbers[max(0, done - 1) : done + 1], refused=refusals > 0, uidls=uidls)
             raise
         for number in numbers[done:]:
             self._fail(
                 number, uidls.get(number), f"not asked for: the server refused {MOST_REFUSALS} in a row"
             )
 
+    def _blame(self, numbers: Sequence[int], *, refused: bool, uidls: dict[int, str]) -> None:
+        """The connection broke between these two messages: decide which of them did it."""
+        *before, last = (uidls.get(number, number) for number in numbers)
+        if refused and before:  # what came for it was wrong already
+            self.fatal[before[0]] = f"{self.failed[-1].reason}; then the connection broke"
+            return
+        self.blamed[last] += 1
+        if self.blamed[last] == MOST_BREAKS:
+            self.fatal[last] = f"the connection broke {MOST_BREAKS} times while it was fetched"
+
     def _store(self, number: int, raw: bytes, uidl: str | None) -> None:
         row = as_row(raw, number, account=self.account.name, uidl=uidl, keep_raw=self.keep_raw)
-        self.writer.add([row])
+        if self.writer.add([row]):
+            self.staged += 1
+            self.losses = 0
         self.octets += len(raw)
         self.left -= 1
         self.bar.step(len(raw))

@@ -1,0 +1,60 @@
+"""What ships works: the wheel, installed away from the checkout, has all its files and runs the demo."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_runs_the_demo_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    """Its own sample mailbox is inside: no file of the checkout is needed."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    where = "import pop3frames; print(pop3frames.__file__)"
+
+    found = subprocess.run(
+        [sys.executable, "-c", where],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    shown = subprocess.run(
+        [sys.executable, "-m", "pop3frames", "demo"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert found.stdout.startswith(str(tmp_path / "site"))
+    assert (0, "") == (shown.returncode, shown.stderr)
+    assert "160 listed: 160 new, 0 known, 0 failed" in shown.stdout
+
+
+def test_the_wheel_holds_the_package_its_licence_and_nothing_of_the_tests(wheel: Path) -> None:
+    """Type marker and licence are in; tests, notebooks and benchmarks are not."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+
+    assert {"pop3frames/py.typed", "pop3frames/cli.py"} <= set(names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert [] == [name for name in names if not name.startswith(("pop3frames/", "pop3frames-"))]
