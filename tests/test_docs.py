@@ -13,30 +13,43 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = ["README.md", "docs/dataset.md"]
 
 
-def python_examples() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def examples() -> list[tuple[str, str]]:
+    """Page and code of every Python example."""
+    return [
+        (page, code)
+        for page in PAGES
+        for code in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    ]
 
 
-def test_the_readme_has_python_examples_and_each_is_found() -> None:
-    """A positive control for the tests below."""
-    assert README.count("```python") == len(python_examples()) == 3
-
-
-@pytest.mark.parametrize("number", range(3))
-def test_a_python_example_of_the_readme_runs_when_pasted(number: int, tmp_path: Path) -> None:
-    """In a fresh interpreter, in a folder that looks like a checkout after `make demo`."""
-    shutil.copytree(ROOT / "data" / "mailbox", tmp_path / "data" / "mailbox")
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like a checkout after `make demo`."""
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(ROOT / "data" / "mailbox", folder / "data" / "mailbox")
     subprocess.run(
-        [sys.executable, "-m", "pop3frames", "demo"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "pop3frames", "demo"], cwd=folder, check=True, stdout=subprocess.DEVNULL
     )
+    return folder
 
-    done = subprocess.run(
-        [sys.executable, "-c", python_examples()[number]], cwd=tmp_path, capture_output=True, text=True
-    )
 
-    assert (0, "") == (done.returncode, done.stderr)
+def test_every_page_has_examples_and_each_is_found() -> None:
+    """A positive control for the next test."""
+    counted = {page: (ROOT / page).read_text().count("```python") for page in PAGES}
+
+    assert counted == {page: sum(page == each for each, _ in examples()) for page in PAGES}
+    assert 0 not in counted.values()
+
+
+@pytest.mark.parametrize(("page", "code"), examples())
+def test_an_example_runs_when_pasted(page: str, code: str, checkout: Path) -> None:
+    """In a fresh interpreter, without a word on stderr."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=checkout, capture_output=True, text=True)
+
+    assert (0, "") == (done.returncode, done.stderr), page
 
 
 def test_the_column_table_is_the_one_that_is_declared() -> None:
