@@ -25,7 +25,7 @@ demo: .venv/base
 	$(BIN)/pop3frames demo
 
 test: .venv/test
-	$(BIN)/python -m pytest tests notebooks --nbval --nbval-cell-timeout=60 --nbval-sanitize-with notebooks/sanitize.cfg
+	$(BIN)/python -m pytest tests notebooks --nbval --nbval-cell-timeout=60
 
 check: .venv/test
 	$(BIN)/ruff format --check .
@@ -34,7 +34,7 @@ check: .venv/test
 	$(BIN)/lint-imports
 
 notebooks: .venv/test
-	$(BIN)/python -m pytest notebooks --nbval --nbval-cell-timeout=60 --nbval-sanitize-with notebooks/sanitize.cfg
+	$(BIN)/python -m pytest notebooks --nbval --nbval-cell-timeout=60
 
 bench: .venv/test
 	$(BIN)/python -m benchmarks

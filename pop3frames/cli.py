@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pop3frames.errors import POP3Error, printable
+from pop3frames.errors import POP3AuthenticationError, POP3BusyError, POP3Error, printable
 
 if TYPE_CHECKING:
     import pandas
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 EXIT_FAILED_MESSAGES = 3  # the run is complete, but some messages are not in the dataset
 _SHOWN = 25
+_SHOWN_COLUMNS = ("received_at", "from_", "subject", "attachment_count", "size", "attachments")
 _FAILURES_SHOWN = 20
 
 
@@ -50,7 +51,13 @@ def main() -> None:
 @click.option("--dataset", required=True, type=click.Path(), help="Folder of the dataset; made if missing.")
 @click.option("--account", help="Its name in the dataset.  [default: USERNAME@HOST]")
 @click.option("--keep-raw", is_flag=True, help="Keep the original bytes of every mail as well.")
-@click.option("--timeout", type=float, default=30, show_default=True, help="Seconds without an answer.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    default=30,
+    show_default=True,
+    help="Seconds without an answer.",
+)
 @click.option("--progress/--no-progress", default=None, help="Force the bar on or off.")
 def export(
     host: str,
@@ -173,14 +180,27 @@ def sample_mailbox() -> Path:
 
 @contextlib.contextmanager
 def _plain_errors() -> Iterator[None]:
-    """An error of ours as one sentence and exit status 1; what an export had stored is told first."""
+    """An error of ours or of a file as one sentence and status 1; what an export had stored is told first."""
     try:
         yield
     except POP3Error as exc:
         report = getattr(exc, "report", None)
         if report is not None and report.listed:
             click.echo(str(report), err=True)
-        raise click.ClickException(str(exc)) from exc
+        raise click.ClickException(f"{exc}{_advice(exc)}") from exc
+    except OSError as exc:
+        if exc.filename is None:  # of no file: a closed pipe, which click ends quietly
+            raise
+        raise click.ClickException(f"cannot use {exc.filename}: {exc.strerror}") from exc
+
+
+def _advice(error: POP3Error) -> str:
+    """What to do about a refusal: there the error holds only the server's own words."""
+    if isinstance(error, POP3AuthenticationError):
+        return ". Check the user name and the password; many providers want an app password here"
+    if isinstance(error, POP3BusyError):
+        return ". Try again in a few minutes: another program may be reading this mailbox"
+    return ""
 
 
 def _show_report(report: ExportReport, dataset: Path) -> None:
@@ -196,17 +216,19 @@ def _show_report(report: ExportReport, dataset: Path) -> None:
 
 def _show_table(frame: pandas.DataFrame) -> None:
     """The first rows and a few sums, with nothing in them that a terminal would obey."""
-    dates = frame["receivedAt"].dt.strftime("%Y-%m-%d %H:%M").fillna("(no date)")
-    senders, subjects = frame["from"].fillna("(nobody)"), frame["subject"].fillna("(none)")
-    columns = [dates, senders, subjects, frame["attachmentCount"], frame["size"]]
+    from pop3frames.frames.schema import column_name
+
+    dates, senders, subjects, counts, sizes, files = (frame[column_name(name)] for name in _SHOWN_COLUMNS)
     click.echo(_line("date", "from", "subject", "files", "octets"))
+    dates = dates.dt.strftime("%Y-%m-%d %H:%M").fillna("(no date)")
+    columns = [dates, senders.fillna("(nobody)"), subjects.fillna("(none)"), counts, sizes]
     for row in zip(*(column.head(_SHOWN) for column in columns), strict=True):
         click.echo(_line(*map(str, row)))
     if len(frame) > _SHOWN:
         click.echo(f"... and {len(frame) - _SHOWN} more")
-    types = frame["attachments"].explode().dropna().map(lambda each: each["contentType"]).value_counts()
+    types = files.explode().dropna().map(lambda each: each[column_name("content_type")]).value_counts()
     click.echo(
-        f"\n{len(frame)} messages of {frame['from'].nunique()} senders, {int(types.sum())} attachments "
+        f"\n{len(frame)} messages of {senders.nunique()} senders, {int(types.sum())} attachments "
         f"({', '.join(f'{count} {name}' for name, count in types.head(4).items())})"
     )
 
