@@ -1,0 +1,119 @@
+"""Structured Content-* fields: the value and its parameters (RFC 2045 section 5.1, RFC 2183, RFC 2231).
+
+Values repeat for ever ('text/plain; charset="utf-8"'), so results are cached; only short values are, because
+a cache keeps what it saw. Reading raw header blocks is not done here.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from pop3frames.parsing.charsets import decoded, raw_text
+from pop3frames.parsing.limits import Limits, Notes
+from pop3frames.parsing.words import clean, decoded_words, unfolded
+
+_CACHED_VALUE = 1024  # octets
+
+# One parameter: its name, a quoted value (its quotes undone by _unquoted) or a bare one up to the next ";".
+_PARAMETER = re.compile(r';\s*+([^=;\s"]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"|([^;]*+))', re.DOTALL)
+_ESCAPE = re.compile(r'\\(["\\])')  # others stand for themselves: C:\TEMP\a.txt is sent as it is
+_MEDIA_TYPE = re.compile(r'\s*+([^\s\x00-\x1f/;,"()=]++)\s*+/\s*+([^\s\x00-\x1f/;,"()=]++)')
+_TOKEN = re.compile(r'\s*+([^\s;="]++)\s*+(?:;|$)')
+_PIECE = re.compile(r"([^*]++)(?:\*(\d{1,6}))?+(\*)?+")  # RFC 2231: name*0*, name*1, name*
+
+
+class ContentType(NamedTuple):
+    """What a Content-Type says. `charset`, `boundary` and `name` are '' where it does not say."""
+
+    media_type: str
+    charset: str
+    boundary: str
+    name: str
+    notes: frozenset[str]
+
+
+class Disposition(NamedTuple):
+    """What a Content-Disposition says: `kind` in lower case ('' when missing) and the decoded file name."""
+
+    kind: str
+    filename: str
+    notes: frozenset[str]
+
+
+def content_type(value: bytes, limits: Limits) -> ContentType:
+    """A raw Content-Type value, read. Empty or without a slash: text/plain (RFC 2045 section 5.2)."""
+    return _content_type(value, limits) if len(value) <= _CACHED_VALUE else _read_content_type(value, limits)
+
+
+def disposition(value: bytes, limits: Limits) -> Disposition:
+    """A raw Content-Disposition value, read."""
+    return _disposition(value, limits) if len(value) <= _CACHED_VALUE else _read_disposition(value, limits)
+
+
+def _read_content_type(value: bytes, limits: Limits) -> ContentType:
+    notes: Notes = set()
+    text, found = _parameters(value, limits, notes)
+    media_type = _MEDIA_TYPE.match(text)
+    return ContentType(
+        f"{media_type[1]}/{media_type[2]}".lower() if media_type else "text/plain",
+        found.get("charset", "").strip().partition(" ")[0],  # after the blank: a comment, or a lost ";"
+        found.get("boundary", "").rstrip(),
+        decoded_words(found.get("name", ""), limits, notes),
+        frozenset(notes),
+    )
+
+
+def _read_disposition(value: bytes, limits: Limits) -> Disposition:
+    notes: Notes = set()
+    text, found = _parameters(value, limits, notes)
+    kind = _TOKEN.match(text)
+    filename = decoded_words(found.get("filename", ""), limits, notes)
+    return Disposition(kind[1].lower() if kind else "", filename, frozenset(notes))
+
+
+_content_type = lru_cache(maxsize=1024)(_read_content_type)
+_disposition = lru_cache(maxsize=1024)(_read_disposition)
+
+
+def _parameters(value: bytes, limits: Limits, notes: Notes) -> tuple[str, dict[str, str]]:
+    """The unfolded value as text, and its parameters by name in lower case: the first of a name wins."""
+    value = unfolded(value)
+    if len(value) > limits.header_value:
+        notes.add("limit:header_value")
+        value = value[: limits.header_value]
+    text = raw_text(value)
+    plain: dict[str, str] = {}
+    pieces: dict[str, dict[int, tuple[str, bool]]] = {}
+    counts = {"parameters": 0, "pieces": 0}
+    for parameter in _PARAMETER.finditer(f";{text}"):
+        name, quoted, bare = parameter.groups()
+        content = bare.strip().strip('"') if quoted is None else _ESCAPE.sub(r"\1", quoted)
+        kind = "pieces" if "*" in name else "parameters"
+        if counts[kind] == getattr(limits, kind):
+            notes.add(f"limit:{kind}")
+            continue
+        counts[kind] += 1
+        if kind == "parameters":
+            plain.setdefault(clean(name).lower(), content)
+        elif piece := _PIECE.fullmatch(name):
+            base, number, extended = piece.groups()
+            pieces.setdefault(base.lower(), {}).setdefault(int(number or 0), (content, extended is not None))
+    for base, numbered in pieces.items():  # RFC 2231 wins over the plain parameter of the same name
+        plain[base] = _joined_pieces([numbered[number] for number in sorted(numbered)], notes)
+    return text, plain
+
+
+def _joined_pieces(pieces: list[tuple[str, bool]], notes: Notes) -> str:
+    """RFC 2231 sections 3 and 4: one byte string from all pieces, in the charset that the first one names."""
+    first, extended = pieces[0]
+    charset = ""
+    if extended and first.count("'") >= 2:
+        charset, _language, first = first.split("'", 2)
+        pieces[0] = (first, True)
+    if not any(extended for _content, extended in pieces):
+        return "".join(content for content, _extended in pieces)
+    content = b"".join(unquote_to_bytes(text) if escaped else text.encode() for text, escaped in pieces)
+    return decoded(content, charset, notes)

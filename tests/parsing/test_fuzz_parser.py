@@ -1,0 +1,39 @@
+"""A short round of the fuzz harness, without atheris."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from parsing.fuzz_parser import MUTATORS, check, mutated
+from parsing.hostile_mails import FAMILIES
+from parsing.mails import HTML, PICTURE, TEXT, mail, multipart
+
+SEEDS = [
+    multipart(
+        TEXT, HTML, PICTURE, fields=("From: Ann <a@b.example>", "Date: Mon, 1 Jan 2024 10:20:30 +0000")
+    ),
+    multipart(
+        multipart(TEXT, HTML, subtype="alternative", boundary="i"),
+        PICTURE,
+        fields=("Subject: =?utf-8?q?=C3=A9?=",),
+    ),
+    mail("Content-Type: text/plain; charset=iso-2022-jp", body="日本".encode("iso2022_jp")),
+    mail("Content-Disposition: attachment; filename*=utf-8''%C3%A9; filename=\"a\"", body="x"),
+    *[family(5) for family in FAMILIES],
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mutated_mails_keep_every_promise(seed: int) -> None:
+    """A row from the own core, all strings UTF-8, sizes that agree."""
+    draw = random.Random(seed)
+    for _ in range(500):
+        check(mutated(draw.choice(SEEDS), draw))
+
+
+@pytest.mark.parametrize("mutator", MUTATORS, ids=lambda mutator: mutator.__name__)
+def test_each_mutator_takes_any_bytes(mutator: object) -> None:
+    """The empty mail too."""
+    for data in (b"", b"a", SEEDS[0]):
+        check(mutator(data, random.Random(1)))  # type: ignore[operator]
