@@ -44,7 +44,9 @@ def _encode_line(verb: Verb, arguments: tuple[Argument, ...], limits: Limits) ->
 
 def _encode_argument(kind: Kind, value: Argument) -> bytes | None:
     if kind is Kind.NUMBER or kind is Kind.COUNT:
-        fits = grammar.is_message_number(value) or (kind is Kind.COUNT and type(value) is int and value == 0)
+        if type(value) is not int:
+            return None
+        fits = grammar.is_message_number(value) or (kind is Kind.COUNT and value == 0)
         return b"%d" % value if fits else None
     if callable(value):
         value = value()

@@ -25,6 +25,7 @@ from pop3frames.protocol.framing import ReceiveBuffer, stuff
 from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, ERR, OK, Limits, State, Verb
 
 _CODE = re.compile(r"\[([^\[\]]{1,80})\]")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
 
 @dataclass(slots=True)
@@ -56,11 +57,17 @@ class Reply:
     def error(self) -> POP3CommandError:
         """The typed error for a -ERR reply."""
         name, code = str(self.verb), self.code
-        if code in grammar.BUSY_CODES:
+        if _is_one_of(code, grammar.BUSY_CODES):
             return POP3BusyError(name, self.text, code)
-        if code == "AUTH" or (self.verb in grammar.LOGIN_VERBS and code not in grammar.PERMANENT_CODES):
+        is_login = self.verb in grammar.LOGIN_VERBS and not _is_one_of(code, grammar.PERMANENT_CODES)
+        if is_login or _is_one_of(code, grammar.CREDENTIAL_CODES):
             return POP3AuthenticationError(name, self.text, code)
         return POP3CommandError(name, self.text, code)
+
+
+def _is_one_of(code: str | None, known: frozenset[str]) -> bool:
+    """Whether the code is one of these, whatever detail follows a slash (RFC 2449 section 8)."""
+    return f"{code}/".startswith(tuple(f"{each}/" for each in known))
 
 
 class ClientConversation:
@@ -104,10 +111,12 @@ class ClientConversation:
         return line
 
     def respond(self, response: bytes) -> bytes:
-        """The line that answers a SASL challenge: base64 or `*` (RFC 5034 section 4)."""
-        if not self._pending or self._pending[0][0] is not grammar.AUTH:
-            raise POP3UsageError("no SASL exchange is open")
-        return response + CRLF
+        """The line that answers a SASL challenge: base64 or `*` (RFC 5034 section 4), else POP3UsageError."""
+        is_open = self.next_verb is grammar.AUTH
+        if is_open and (response == grammar.CANCEL or _BASE64.fullmatch(response)):
+            return response + CRLF
+        del response  # it may hold a password: no frame that raises keeps it
+        raise POP3UsageError("a SASL answer is base64 or *" if is_open else "no SASL exchange is open")
 
     def receive(self, data: bytes | bytearray | memoryview) -> None:
         """Take what came from the server."""
@@ -156,13 +165,15 @@ class ClientConversation:
     def _read_reply(self) -> Reply | None:
         verb, arguments = self._pending[0]
         if self._status is None:
-            line = self._buffer.take_line(self.limits.status_line)
+            line = self._buffer.take_line(
+                self.limits.challenge if verb is grammar.AUTH else self.limits.status_line
+            )
             if line is None:
                 return None
             if not line.endswith(CRLF):
                 raise POP3ProtocolError(f"a line ends with a bare LF, not CRLF: {printable(line)!r}")
             status = line[:-2]
-            if verb is grammar.AUTH and status.startswith(b"+") and not status.startswith(OK):
+            if verb is grammar.AUTH and (status + b" ").startswith(grammar.CONTINUATION):
                 return Reply(verb, arguments, True, status, challenge=status[2:])
             if not _is_status(status, OK) and not _is_status(status, ERR):
                 raise POP3ProtocolError(

@@ -55,12 +55,14 @@ class ReceiveBuffer:
             self._take(len(_EMPTY_BLOCK))
             return b""
         found = self._bytes.find(_TERMINATOR, self._searched)
-        if (found if found >= 0 else len(self._bytes) - len(_TERMINATOR)) > limit:
+        # Where the last line ends, at the earliest: all of the terminator but its last octet may be here.
+        end = (found if found >= 0 else len(self._bytes) - len(_TERMINATOR) + 1) + len(CRLF)
+        if end > limit:
             raise POP3ProtocolError(f"a reply longer than {limit} octets")
         if found < 0:
             self._searched = max(0, len(self._bytes) - len(_TERMINATOR) + 1)
             return None
-        block = self._take(found + 2)
+        block = self._take(end)
         del self._bytes[:3]
         return unstuff(block)
 

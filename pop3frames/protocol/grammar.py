@@ -99,6 +99,7 @@ CANCEL = b"*"  # RFC 5034 section 4: the client gives up an exchange
 
 # Response codes (RFC 2449 section 8, RFC 3206) that change what a refusal means.
 BUSY_CODES = frozenset({"IN-USE", "LOGIN-DELAY", "SYS/TEMP"})
+CREDENTIAL_CODES = frozenset({"AUTH"})
 PERMANENT_CODES = frozenset({"SYS/PERM"})
 LOGIN_VERBS = frozenset({USER, PASS, AUTH})
 

@@ -16,9 +16,9 @@ def plain(username: str, reveal: Callable[[], str]) -> bytes:
 
 
 def parse_plain(response: bytes) -> tuple[str, str] | None:
-    """The user name and password of a PLAIN response; None when it is malformed."""
+    """The user name and password of a PLAIN response; None if malformed, or to act for another."""
     try:
-        _, username, password = base64.b64decode(response, validate=True).decode().split("\0")
+        identity, username, password = base64.b64decode(response, validate=True).decode().split("\0")
     except (binascii.Error, ValueError):
         return None
-    return username, password
+    return (username, password) if identity in ("", username) else None

@@ -21,6 +21,16 @@ _LOOPBACK = "127.0.0.1"
 _CHUNK = 64 << 10
 
 
+def server_context(certfile: str, keyfile: str | None = None) -> ssl.SSLContext:
+    """The TLS side of a server with this certificate chain and key (PEM). POP3UsageError if unreadable."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certfile, keyfile)
+    except OSError as exc:
+        raise POP3UsageError(f"the certificate or its key cannot be used: {exc}") from exc
+    return context
+
+
 class EmbeddedServer:
     """Serves one mailbox on loopback while a `with` block runs, or between `start()` and `stop()`.
 
@@ -71,7 +81,9 @@ class EmbeddedServer:
         return f"<EmbeddedServer {state}, {len(self.maildrop)} messages>"
 
     def start(self) -> Self:
-        """Listen. Raises POP3UsageError when the port is taken."""
+        """Listen. Raises POP3UsageError when the port is taken; does nothing when listening already."""
+        if self._listeners:
+            return self
         self.port = self._listen(self.port, tls=False)
         if self.tls_port is not None:
             self.tls_port = self._listen(self.tls_port, tls=True)
@@ -86,10 +98,12 @@ class EmbeddedServer:
             thread.join()
         self._listeners.clear()
         with self._lock:
-            open_now = dict(self._connections)
-        for thread, connection in open_now.items():
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+            threads = list(self._connections)
+            for connection in self._connections.values():
+                # Not SSLSocket.shutdown: it would take the TLS object from under the thread that uses it.
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        for thread in threads:
             thread.join()
 
     def _listen(self, port: int, *, tls: bool) -> int:
@@ -131,26 +145,25 @@ class EmbeddedServer:
         finally:
             session.close()
             with self._lock:
-                del self._connections[threading.current_thread()]
+                self._connections.pop(threading.current_thread()).close()
 
     def _converse(self, connection: socket.socket, session: ServerSession) -> None:
-        with contextlib.ExitStack() as stack:
-            stack.callback(lambda: connection.close())
-            connection.sendall(session.greeting())
-            while not session.ended:
-                data = connection.recv(_CHUNK)
-                if not data:
-                    return
-                session.receive(data)
-                for reply in session.replies():
-                    connection.sendall(reply)
-                if session.wants_tls:
-                    connection = self._secured(connection)
-                    session.tls_started()
+        connection.sendall(session.greeting())
+        while not session.ended:
+            data = connection.recv(_CHUNK)
+            if not data:
+                return
+            session.receive(data)
+            for reply in session.replies():
+                connection.sendall(reply)
+            if session.wants_tls:
+                connection = self._secured(connection)
+                session.tls_started()
 
     def _secured(self, connection: socket.socket) -> ssl.SSLSocket:
         assert self._context is not None, "TLS is offered only with a context"
-        wrapped = self._context.wrap_socket(connection, server_side=True)
-        with self._lock:
+        with self._lock:  # the handshake comes later, so that stop() can cut a client that never finishes it
+            wrapped = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
             self._connections[threading.current_thread()] = wrapped
+        wrapped.do_handshake()
         return wrapped

@@ -126,10 +126,10 @@ def canonical(raw: bytes) -> bytes:
 
 def top(raw: bytes, count: int) -> bytes:
     """The header, the blank line and the first `count` lines of the body (RFC 1939 section 7)."""
-    end = raw.find(b"\r\n\r\n")
-    if end < 0:
+    if raw.startswith(b"\r\n"):  # no header at all
+        end = 2
+    elif (end := raw.find(b"\r\n\r\n") + 4) < 4:
         return raw
-    end += 4
     for _ in range(count):
         line_end = raw.find(b"\r\n", end)
         if line_end < 0:

@@ -78,10 +78,9 @@ class ServerSession:
     # AUTHORIZATION
 
     def _capa(self) -> bytes:
-        names = ["TOP", "UIDL", "RESP-CODES", "PIPELINING", "AUTH-RESP-CODE"]
-        if self._conversation.state is State.AUTHORIZATION:
-            names += ["STLS"] * self._offers_stls + ["USER", "SASL PLAIN"]
-        names.append("IMPLEMENTATION pop3frames")
+        # The same before and after the login: RFC 2449 section 5.
+        names = ["TOP", "UIDL", "RESP-CODES", "PIPELINING", "AUTH-RESP-CODE", "USER", "SASL PLAIN"]
+        names += ["STLS"] * self._offers_stls + ["IMPLEMENTATION pop3frames"]
         return self._conversation.block("capabilities follow", joined([name.encode() for name in names]))
 
     def _stls(self) -> bytes:

@@ -41,7 +41,7 @@ def _from_mbox(path: Path) -> Iterator[bytes]:
     content = path.read_bytes()
     starts = list(_FROM_LINE.finditer(content)) if content.startswith(b"From ") else []
     # A "From " line counts at the start and after an empty line; elsewhere a body forgot to quote it.
-    starts = [at for at in starts if at.start() == 0 or content[: at.start()].endswith((b"\n\n", b"\n\r\n"))]
+    starts = [at for at in starts if at.start() == 0 or content.endswith((b"\n\n", b"\n\r\n"), 0, at.start())]
     if not starts:
         raise POP3UsageError(f"{path} is not an mbox: it must begin with a line that starts with 'From '")
     ends = [at.start() for at in starts[1:]] + [len(content)]
@@ -53,14 +53,18 @@ def _from_mbox(path: Path) -> Iterator[bytes]:
         yield _QUOTED_FROM.sub(rb"\1", message)
 
 
-def _from_dataset(path: Path) -> Iterator[StoredMessage]:
+def _from_dataset(path: Path) -> Iterator[bytes | StoredMessage]:
     from pop3frames.frames.dataset import Dataset  # pyarrow, only when a dataset is served
 
-    rows = Dataset(path).to_table(columns=["uidl", "contentHash", "raw"]).to_pylist()
+    rows = Dataset(path).to_table(columns=["uidl", "raw"]).to_pylist()
     if any(row["raw"] is None for row in rows):
         raise POP3UsageError(
             f"{path} has messages without their original bytes: to be served, it must be exported with "
             "keep_raw=True (--keep-raw)"
         )
+    given: set[str] = set()
     for row in rows:
-        yield StoredMessage(row["raw"], row["uidl"] or row["contentHash"])
+        raw, uidl = row["raw"], row["uidl"]
+        # Servers number their mail alike: two accounts of one dataset may have an id in common.
+        yield raw if uidl is None or uidl in given else StoredMessage(raw, uidl)
+        given.add(uidl)

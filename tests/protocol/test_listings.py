@@ -1,0 +1,169 @@
+"""Numbers and names from a server: read where they can be, left out where they cannot, never trusted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pop3frames.errors import POP3ProtocolError
+from pop3frames.protocol.grammar import Limits
+from pop3frames.protocol.listings import parse_capabilities, parse_sizes, parse_stat, parse_unique_ids
+
+LISTLIKE = st.lists(
+    st.binary(max_size=20)
+    | st.lists(st.sampled_from([b"1", b"2", b"-1", b" ", b"  ", b"99999999999", b"x", b"\t", b"\n"])).map(
+        b"".join
+    ),
+    max_size=8,
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (b"+OK 2 320", (2, 320)),
+        (b"+OK 0 0", (0, 0)),
+        (b"+OK  2   320 and more", (2, 320)),
+        (b"+OK 1 9999999999999999999", (1, 9999999999999999999)),
+    ],
+)
+def test_stat_is_a_count_and_octets_and_anything(status: bytes, expected: tuple[int, int]) -> None:
+    """RFC 1939 section 5."""
+    assert expected == parse_stat(status)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        b"+OK",
+        b"+OK 2",
+        b"+OK two 320",
+        b"+OK -5 -9999999999999999999999",
+        b"+OK 2 320x",
+        b"+OK 1" + b"0" * 30 + b" 1",
+        b"+OK 1 1" + b"0" * 30,
+        b"+OK \xd9\xa1 1",
+        b"+OK 2\x1b[2J 1",
+    ],
+)
+def test_a_stat_that_is_no_stat_is_a_typed_error(status: bytes) -> None:
+    """That can be printed."""
+    with pytest.raises(POP3ProtocolError, match="STAT") as caught:
+        parse_stat(status)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], {}),
+        ([b"1 120", b"2 200"], {1: 120, 2: 200}),
+        ([b"1   120", b" 2 200 by ann"], {1: 120, 2: 200}),
+        ([b"2 200", b"7 0"], {2: 200, 7: 0}),
+        ([b"1 %!d(float64=5461)", b"2 200"], {2: 200}),
+        ([b"", b"1", b"1 ", b"x 1", b"1 x", b"-1 5", b"1 -5", b"+1 5", b"1\t5", b"1 5x"], {}),
+        ([b"0 5", b"2147483648 5", b"2147483647 5"], {2147483647: 5}),
+        ([b"1 99999999999", b"99999999999 1"], {}),
+        ([b"1 5", b"1 6"], {1: 5}),
+        ([b"\xd9\xa1 5", b"1 \xd9\xa1"], {}),
+    ],
+)
+def test_sizes_are_read_from_the_lines_that_have_them(lines: list[bytes], expected: dict[int, int]) -> None:
+    """A line that cannot be read costs its entry and no more; listed twice, the first counts."""
+    assert expected == parse_sizes(lines)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            [b"1 whqtswO00WBw418f9t5JxYwZ", b"2 QhdPYR:00WBw1Ph7x7"],
+            {1: "whqtswO00WBw418f9t5JxYwZ", 2: "QhdPYR:00WBw1Ph7x7"},
+        ),
+        ([b"1   abc ", b" 2 d"], {1: "abc", 2: "d"}),
+        ([b"1 ../x", b"2 ;&$(id)"], {1: "../x", 2: ";&$(id)"}),
+        ([b"1", b"1 ", b"2 a b", b"3 a\tb", b"4 a\0", b"5 caf\xc3\xa9", b"6 \x1b[2J", b"7 a\x7f"], {}),
+        ([b"1 a", b"1 b", b"2 a"], {1: "a", 2: "a"}),
+        ([b"0 a", b"-1 b", b"99999999999 c", b"x d"], {}),
+    ],
+)
+def test_unique_ids_are_read_from_the_lines_that_have_them(
+    lines: list[bytes], expected: dict[int, str]
+) -> None:
+    """0x21 to 0x7E (RFC 1939 section 7); the same id twice is for the caller to notice."""
+    assert expected == parse_unique_ids(lines)
+
+
+def test_a_unique_id_may_be_as_long_as_its_limit() -> None:
+    """255 by default: the RFC says 70, servers differ."""
+    assert {1: "x" * 255} == parse_unique_ids([b"1 " + b"x" * 255, b"2 " + b"x" * 256])
+    assert {1: "xx"} == parse_unique_ids([b"1 xx", b"2 xxx"], Limits(unique_id=2))
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            [b"TOP", b"SASL PLAIN XOAUTH2", b"EXPIRE 0 USER"],
+            {"TOP": [], "SASL": ["PLAIN", "XOAUTH2"], "EXPIRE": ["0", "USER"]},
+        ),
+        ([b"pipelining", b"Sasl plain"], {"PIPELINING": [], "SASL": ["plain"]}),
+        ([b"", b"  ", b"EXPIRENEVER"], {"EXPIRENEVER": []}),
+        ([b"IMPLEMENTATION \xff"], {"IMPLEMENTATION": ["\\xff"]}),
+    ],
+)
+def test_capabilities_are_names_in_upper_case_with_arguments_as_they_came(
+    lines: list[bytes], expected: dict[str, list[str]]
+) -> None:
+    """RFC 2449 section 5: tags are case-insensitive."""
+    assert expected == parse_capabilities(lines)
+
+
+@settings(deadline=None)
+@given(LISTLIKE)
+def test_any_lines_give_entries_that_can_be_used(lines: list[bytes]) -> None:
+    """Never an exception; numbers in range, ids printable ASCII, sizes not negative."""
+    sizes, ids = parse_sizes(lines), parse_unique_ids(lines)
+
+    assert all(1 <= number < 2**31 for number in [*sizes, *ids])
+    assert all(size >= 0 for size in sizes.values())
+    assert all(each.isascii() and each.isprintable() and " " not in each for each in ids.values())
+    assert all(name == name.upper() for name in parse_capabilities(lines))
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60) | LISTLIKE.map(lambda lines: b"+OK " + b" ".join(lines)))
+def test_any_status_is_a_stat_or_a_typed_error(status: bytes) -> None:
+    """Counts and octets are never negative."""
+    try:
+        count, octets = parse_stat(status)
+    except POP3ProtocolError:
+        return
+    assert count >= 0
+    assert octets >= 0
+
+
+def _cpu(parse: Callable[[list[bytes]], object], *lines: bytes) -> list[float]:
+    """Seconds of CPU for each line, the best of three rounds."""
+    best = [float("inf")] * len(lines)
+    for _ in range(3):
+        for i, line in enumerate(lines):
+            start = time.process_time()
+            parse([line])
+            best[i] = min(best[i], time.process_time() - start)
+    return best
+
+
+@pytest.mark.parametrize("parse", [parse_sizes, parse_unique_ids, parse_capabilities])
+@pytest.mark.parametrize("fill", [b"x", b" ", b"1", b"1 "])
+def test_a_long_line_costs_time_in_proportion(parse: Callable[[list[bytes]], object], fill: bytes) -> None:
+    """No pattern goes over it again and again."""
+    n = 1_000_000 // len(fill)
+
+    once, twice = _cpu(parse, b"1 " + fill * n + b"\x01", b"1 " + fill * 2 * n + b"\x01")
+
+    assert twice < 3 * max(once, 0.005)  # where the first octets decide there is nothing to compare
