@@ -39,19 +39,20 @@ class Connection(ABC):
         context: TLSContext | None = None,
         pipelining: bool | None = None,
     ) -> None:
+        password = as_secret(password)  # first: no frame that raises below holds it as a string
+        self.hostname, self.port, self.username = hostname, port, username
+        self.encryption, self.timeout = encryption, timeout
+        self._password = password
+        self._auth, self._cafile, self._context, self._pipelining = auth, cafile, context, pipelining
+        self._session: Session | None = None
+        self._released = False
+        self._listed: dict[int, str] = {}  # unique-ids of the last listing: a number outlives no session
         if encryption not in ("ssl", "tls", "none"):
             raise POP3UsageError(f"encryption must be 'ssl', 'tls' or 'none', not {encryption!r}")
         if auth not in (None, "PLAIN"):
             raise POP3UsageError(f"auth must be None or 'PLAIN', not {auth!r}")
         if type(port) is not int or not 1 <= port <= 65535:
             raise POP3UsageError(f"port must be an integer from 1 to 65535, not {port!r}")
-        self.hostname, self.port, self.username = hostname, port, username
-        self.encryption, self.timeout = encryption, timeout
-        self._password = as_secret(password)
-        self._auth, self._cafile, self._context, self._pipelining = auth, cafile, context, pipelining
-        self._session: Session | None = None
-        self._released = False
-        self._listed: dict[int, str] = {}  # unique-ids of the last listing: a number outlives no session
 
     def __repr__(self) -> str:
         state = "released" if self._released else "connected" if self._session else "not connected"
@@ -84,22 +85,24 @@ class Connection(ABC):
         self, username: str | None = None, password: str | Secret | SecretReference | None = None
     ) -> bool:
         """Log in, with other credentials if given; True, also when already logged in as that user."""
+        password = self._password if password is None else as_secret(password)
         session = self._connected("authenticate")
         name = self.username if username is None else username
         if session.username is not None:
             if session.username != name:
                 raise POP3UsageError(f"already logged in as {session.username!r}: disconnect first")
             return True
-        self.username = name
-        self._password = self._password if password is None else as_secret(password)
+        self.username, self._password = name, password
         self._log_in(session)
         return True
 
     def disconnect(self) -> bool:
-        """QUIT and close; False when QUIT was not confirmed. Safe to call again."""
+        """QUIT and close; False when QUIT was not confirmed, after a loss too. Safe to call again."""
         session, self._session = self._session, None
-        if session is None or session.lost:
+        if session is None:
             return True
+        if session.lost:
+            return False
         if session.quit_hides_mail:
             warnings.warn(
                 f"{self.hostname} says EXPIRE 0: after this QUIT it may hide or delete what was fetched",
@@ -140,7 +143,9 @@ class Connection(ABC):
         """A connected client. Raises POP3ConnectionError."""
 
     def _tls_context(self) -> TLSContext:
-        return self._context or default_context(self._cafile)
+        if self._context is None:
+            self._context = default_context(self._cafile)  # kept: to read the system's CAs takes some 40 ms
+        return self._context
 
     def _log_in(self, session: Session) -> None:
         if session.username is None:

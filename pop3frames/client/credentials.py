@@ -43,7 +43,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        mine, others = (each._value.encode(errors="surrogatepass") for each in (self, other))
+        return hmac.compare_digest(mine, others)
 
     def __hash__(self) -> int:
         return hash(Secret)  # the same for all: equal secrets hash alike, and none is given away
@@ -108,7 +109,7 @@ class SecretReference:
 
 def as_secret(source: str | Secret | SecretReference) -> Secret | SecretReference:
     """A literal password becomes a Secret; the other two stay as they are."""
-    return Secret(source) if isinstance(source, str) else source
+    return source if isinstance(source, Secret | SecretReference) else Secret(source)
 
 
 def resolve(source: Secret | SecretReference, prompt: str = "Password: ") -> Secret:

@@ -6,6 +6,7 @@ How an operation gets its session is in `connection.py`, what a session can do i
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -50,18 +51,17 @@ class POP3ProtocolHandler(Connection):
 
     def list_messages(self) -> tuple[list[int], int]:
         """Message numbers, and the octets of the whole mailbox."""
-        with self.operation() as session:
+        with self._looking() as session:
             sizes = session.sizes()
-            self._listed = session.unique_ids()
         return list(sizes), sum(sizes.values())
 
     def fetch_message(self, message_id: int) -> dict[str, Any] | None:
         """The message dict; None, and a line in the log, when that message cannot be fetched."""
-        with self.operation() as session:
+        with self._looking() as session:
             for number, raw in session.retrieve([message_id], {}):
                 if isinstance(raw, bytes):
                     return self._row(number, raw).to_dict()
-                log.warning("message %d was not fetched: %s", number, raw)
+                log.warning("message %s was not fetched: %s", number, raw)
         return None
 
     def fetch_messages(self, message_ids: Iterable[int] | None = None) -> list[dict[str, Any]]:
@@ -81,42 +81,18 @@ class POP3ProtocolHandler(Connection):
     def iter_messages(self, message_ids: Iterable[int] | None = None) -> Iterator[Message]:
         """Messages one by one, while the next ones arrive; one warning at the end for those that failed."""
         failed: list[int] = []
-        for number, raw in self.iter_raw(message_ids):
+        for number, raw, uidl in self._fetch(message_ids):
             if isinstance(raw, bytes):
-                yield self._row(number, raw, self._listed.get(number))
+                yield self._row(number, raw, uidl)
             else:
                 failed.append(number)
-                log.warning("message %d was not fetched: %s", number, raw)
+                log.warning("message %s was not fetched: %s", number, raw)
         if failed:
             warnings.warn(f"{len(failed)} messages could not be fetched: {failed[:20]}", stacklevel=2)
 
     def iter_raw(self, message_ids: Iterable[int] | None = None) -> Iterator[Fetched]:
         """Number and original bytes, or why that message failed. Goes on in a new session after one loss."""
-        waiting = None if message_ids is None else list(message_ids)
-        before: dict[int, str] | None = None  # unique-ids of a session that was lost
-        while True:
-            done = 0
-            established = False
-            try:
-                with self.operation() as session:
-                    uidls = self._listed = session.unique_ids()
-                    pipelined = session.client.can_pipeline is True
-                    sizes = session.sizes() if pipelined or waiting is None else {}
-                    waiting = list(sizes) if waiting is None else waiting
-                    if before is not None:  # numbers are promises of one session only
-                        waiting = [number for number in waiting if uidls.get(number) == before.get(number)]
-                    established = True
-                    for fetched in session.retrieve(waiting, sizes):
-                        done += 1
-                        yield fetched
-                return
-            except POP3ConnectionError as exc:
-                if not established or waiting is None or before is not None:
-                    raise
-                log.warning("%s; going on in a new session", exc)
-                waiting, before = waiting[done:], self._listed
-                if self._session is not None:
-                    self.connect()
+        return ((number, raw) for number, raw, _ in self._fetch(message_ids))
 
     def delete_message(self, message_id: int) -> bool:
         """Mark for deletion, real only after a QUIT; in a session of its own that follows at once.
@@ -144,7 +120,7 @@ class POP3ProtocolHandler(Connection):
 
     def get_message_size(self, message_id: int) -> int:
         """Octets of one message as LISTed; -1, and a line in the log, when there is no such message."""
-        with self.operation() as session:
+        with self._looking() as session:
             try:
                 return session.size(message_id)
             except (POP3CommandError, POP3UsageError) as exc:
@@ -156,8 +132,7 @@ class POP3ProtocolHandler(Connection):
         session = self._connected("reset")
         self._log_in(session)
         try:
-            with session.typed_errors("RSET"):
-                session.client.rset()
+            session.reset()
         except POP3CommandError as exc:
             log.warning("%s", exc)
             return False
@@ -175,13 +150,12 @@ class POP3ProtocolHandler(Connection):
 
     def uidl(self) -> dict[int, str]:
         """Unique-ids by message number; empty where the server has none."""
-        with self.operation() as session:
-            self._listed = session.unique_ids()
-        return dict(self._listed)
+        with self._looking():
+            return dict(self._listed)
 
     def top(self, message_id: int, lines: int = 0) -> bytes:
         """The header and the first `lines` lines of the body, as they came. Marks nothing as read."""
-        with self.operation() as session:
+        with self._looking() as session:
             return session.top(message_id, lines)
 
     # Tables
@@ -225,14 +199,62 @@ class POP3ProtocolHandler(Connection):
         except Exception as exc:
             raise POP3ConnectionError(f"cannot connect to {self.hostname}:{self.port}: {exc}") from exc
 
+    @contextlib.contextmanager
+    def _looking(self) -> Iterator[Session]:
+        """A session for looking at messages: what is deleted by number later must be what was seen there."""
+        with self.operation() as session:
+            self._listed = session.unique_ids()
+            yield session
+
+    def _fetch(
+        self, message_ids: Iterable[int] | None
+    ) -> Iterator[tuple[int, bytes | POP3Error, str | None]]:
+        """What `iter_raw` yields, with unique-ids."""
+        waiting = None if message_ids is None else list(message_ids)
+        uidls: dict[int, str] | None = None  # what the numbers mean: as the first session lists them
+        lost = False
+        while True:
+            done, established = 0, False
+            try:
+                with self.operation() as session:
+                    now = session.unique_ids()
+                    if uidls is None:
+                        uidls = self._listed = now
+                    sizes = session.sizes() if session.pipelines or waiting is None else {}
+                    waiting = list(sizes) if waiting is None else waiting
+                    moved = [number for number in waiting if now.get(number) != uidls.get(number)]
+                    for number in moved:
+                        yield number, POP3CommandError("RETR", "it has another number since the loss"), None
+                    waiting = [number for number in waiting if now.get(number) == uidls.get(number)]
+                    established = True
+                    # Named, so that it outlives the `with`: a session closed early then reads nothing more.
+                    replies = session.retrieve(waiting, sizes)
+                    for number, raw in replies:
+                        done += 1
+                        yield number, raw, uidls.get(number)
+                        self._check_lease()  # a handler given back meanwhile must not touch the connection
+                return
+            except POP3ConnectionError as exc:
+                if not established or waiting is None or lost:
+                    raise
+                log.warning("%s; going on in a new session", exc)
+                waiting, lost = waiting[done:], True
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """Replace the open session that was lost, if one was open."""
+        if self._session is not None:
+            if self._session.marked:
+                warnings.warn("marks were lost with the connection: those messages stay", stacklevel=2)
+            self.connect()
+
     def _mark(self, session: Session, number: int) -> bool:
         expected = self._listed.get(number)
         try:
             if expected is not None and session.unique_ids().get(number) != expected:
                 log.warning("message %d was not marked: it is not the one that was listed", number)
                 return False
-            with session.typed_errors("DELE"):
-                session.client.dele(number)
+            session.delete(number)
         except (POP3CommandError, POP3UsageError) as exc:
             log.warning("message %s was not marked: %s", number, exc)
             return False

@@ -34,17 +34,19 @@ class POP3ConnectionPool:
         pool_size: int = 3,
         **options: Any,
     ) -> None:
-        if type(pool_size) is not int or pool_size < 1:
-            raise POP3UsageError("pool_size must be a positive integer")
-        secret = as_secret(password)
-        self._new_handler = partial(POP3ProtocolHandler, hostname, port, username, secret, **options)
-        self._new_handler()  # a wrong argument is an error now, not at the first lease
+        password = as_secret(password)  # first: no frame that raises below holds it as a string
+        self._username = username
+        self._new_handler = partial(POP3ProtocolHandler, hostname, port, username, password, **options)
         self.pool_size = pool_size
-        # `_free` guards `_idle`, `_leased` and `_opening`, and is notified when one of them shrinks.
+        # `_free` guards the four below, and is notified when there is room.
         self._free = threading.Condition()
         self._idle: list[Session] = []
         self._leased: set[POP3ProtocolHandler] = set()
+        self._returning: set[POP3ProtocolHandler] = set()  # leased still, while its marks are taken back
         self._opening = 0
+        if type(pool_size) is not int or pool_size < 1:
+            raise POP3UsageError("pool_size must be a positive integer")
+        self._new_handler()  # a wrong argument is an error now, not at the first lease
 
     def __enter__(self) -> Self:
         return self
@@ -132,35 +134,38 @@ class POP3ConnectionPool:
 
     def _take_back(self, handler: POP3ProtocolHandler, *, reusable: bool) -> None:
         with self._free:
-            if handler not in self._leased:
+            if handler not in self._leased or handler in self._returning:
                 log.info("released a handler that was not lent: ignored")
                 return
+            self._returning.add(handler)
         session = handler.detach()
-        kept = session if session is not None and reusable and _cleaned(session) else None
-        if session is not None and kept is None:
-            session.close()
-        with self._free:
-            if handler in self._leased:
-                self._leased.remove(handler)
+        kept = None
+        try:
+            if session is not None and reusable and self._cleaned(session):
+                kept = session
+        finally:
+            with self._free:
+                self._returning.discard(handler)
+                if handler not in self._leased:  # close_all came in between
+                    kept = None
+                self._leased.discard(handler)
                 if kept is not None:
                     self._idle.append(kept)
                 self._free.notify()
-            elif kept is not None:  # close_all came in between
-                kept.close()
+            if session is not None and kept is None:
+                session.close()
 
-
-def _cleaned(session: Session) -> bool:
-    """Take back the marks of the last user; whether the session can be lent again."""
-    if session.lost:
-        return False
-    if session.username is None:
+    def _cleaned(self, session: Session) -> bool:
+        """Take back the marks of the last user; whether the session can be lent again."""
+        if session.lost or session.username not in (None, self._username):
+            return False
+        if session.username is None:
+            return True
+        try:
+            session.reset()
+        except POP3CommandError as exc:
+            log.warning("a connection was not reused, its marks could not be taken back: %s", exc)
+            return False
+        except POP3Error:
+            return False
         return True
-    try:
-        with session.typed_errors("RSET"):
-            session.client.rset()
-    except POP3CommandError as exc:
-        log.warning("a connection was not reused, its marks could not be taken back: %s", exc)
-        return False
-    except POP3Error:
-        return False
-    return True

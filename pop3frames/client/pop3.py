@@ -1,34 +1,30 @@
 """POP3 and POP3_SSL: one session, with poplib's method names and return shapes, plus windowed pipelining.
 
-The protocol is in `protocol/conversation.py`, the socket in `wire.py`; this file joins them. No parsing of
-mail, no retry, no stored credentials.
+Each verb and what it means; how commands and replies stay in step is in `exchange.py`. No parsing of mail, no
+retry, no stored credentials.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections import deque
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 from pop3frames.client.credentials import Secret
-from pop3frames.client.wire import Deadline, TLSContext, Wire, default_context
-from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3Error, POP3UsageError, printable
+from pop3frames.client.exchange import Exchange, Replies
+from pop3frames.client.wire import TLSContext, Wire, default_context
+from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3UsageError
 from pop3frames.protocol import grammar, sasl
-from pop3frames.protocol.commands import Argument
-from pop3frames.protocol.conversation import ClientConversation, Reply
+from pop3frames.protocol.conversation import Reply
 from pop3frames.protocol.framing import lines
 from pop3frames.protocol.grammar import DEFAULT_LIMITS, Limits, Verb
 from pop3frames.protocol.listings import parse_capabilities, parse_stat
 
 Response = tuple[bytes, list[bytes], int]  # poplib's shape of a multi-line reply: status, lines, octets
 Capabilities = dict[str, list[str]]
-Replies = Generator[Reply, None, None]
-
-_UNKNOWN_SIZE = 64 << 10  # what a message is taken for in the window when LIST did not tell
 
 
-class POP3:
+class POP3(Exchange):
     """A session in plain text, or under TLS after `stls()`. Methods are poplib's; errors are pop3frames'.
 
     host, port     where to connect
@@ -39,6 +35,8 @@ class POP3:
     After any POP3ConnectionError the session is closed. A POP3CommandError leaves it usable.
     """
 
+    _context: TLSContext | None = None  # what TLS from the first byte is spoken with
+
     def __init__(
         self,
         host: str,
@@ -48,27 +46,11 @@ class POP3:
         pipelining: bool | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        self._open(host, port, timeout, None, pipelining, limits)
-
-    def _open(
-        self,
-        host: str,
-        port: int,
-        timeout: float,
-        context: TLSContext | None,
-        pipelining: bool | None,
-        limits: Limits,
-    ) -> None:
         if not timeout > 0:
             raise POP3UsageError("timeout must be a positive number of seconds")
-        self.host, self.port, self.timeout = host, port, timeout
-        self.pipelining, self.limits = pipelining, limits
+        self.host, self.port, self.pipelining = host, port, pipelining
         self._capabilities: Capabilities | None = None
-        self._arrived: deque[Reply] = (
-            deque()
-        )  # of the iteration that has commands under way, read ahead of it
-        self._conversation = ClientConversation(limits)
-        self._wire = Wire(host, port, timeout, context)
+        super().__init__(Wire(host, port, timeout, self._context), timeout, limits)
         self.welcome = self._checked(self._next_reply()).status
 
     def __enter__(self) -> Self:
@@ -95,7 +77,6 @@ class POP3:
         """Go on under TLS (RFC 2595 section 4). A refusal is a POP3ConnectionError: never plain text."""
         try:
             status = self._request(grammar.STLS).status
-            self._conversation.ready_for_tls()
         except POP3CommandError as exc:
             self.close()
             raise POP3ConnectionError(
@@ -103,10 +84,9 @@ class POP3:
                 "try encryption='ssl', usually on port 995",
                 retryable=False,
             ) from exc
-        except POP3ConnectionError:
-            self.close()
-            raise
-        self._wire.start_tls(context or default_context(), self.timeout)
+        with self._closed_on_failure():
+            self._conversation.ready_for_tls()
+            self._wire.start_tls(context or default_context(), self.timeout)
         self._conversation.tls_started()
         self._capabilities = None
         return status
@@ -119,7 +99,7 @@ class POP3:
         """PASS: log in. Raises POP3AuthenticationError, or POP3BusyError when the mailbox is in use."""
         pswd = pswd if isinstance(pswd, Secret) else Secret(pswd)
         self._warn_of_plain_text()
-        return self._logged_in(self._request(grammar.PASS, pswd.reveal))
+        return self._logged_in(self._exchange(grammar.PASS, pswd.reveal), pswd)
 
     def auth_plain(self, user: str, pswd: str | Secret) -> bytes:
         """AUTH PLAIN in two steps (RFC 5034, RFC 4616): for servers that refuse USER and PASS."""
@@ -129,7 +109,7 @@ class POP3:
         if reply.challenge is None:
             raise self._give_up("the server accepted AUTH PLAIN before a password was sent")
         self._wire.queue(self._conversation.respond(sasl.plain(user, pswd.reveal)))
-        return self._logged_in(self._checked(self._next_reply()))
+        return self._logged_in(self._next_reply(), pswd)
 
     def capa(self) -> Capabilities:
         """Capabilities and their arguments, asked now (RFC 2449); POP3CommandError where there is no CAPA."""
@@ -140,7 +120,8 @@ class POP3:
 
     def stat(self) -> tuple[int, int]:
         """Message count and octets of the mailbox, without the marked ones."""
-        return parse_stat(self._request(grammar.STAT).status)
+        with self._closed_on_failure():
+            return parse_stat(self._request(grammar.STAT).status)
 
     def list(self, which: int | None = None) -> Response | bytes:
         """Scan listings (b'1 120'): all as (status, lines, octets); of one message, its status line."""
@@ -177,11 +158,6 @@ class POP3:
         finally:
             self.close()
 
-    def close(self) -> None:
-        """Close without QUIT: nothing marked is deleted (RFC 1939 section 6). Safe to call again."""
-        self._conversation.end()
-        self._wire.close()
-
     # Pipelining
 
     @property
@@ -212,83 +188,13 @@ class POP3:
         """A reply for each number, in that order: marked where `reply.ok`."""
         return self._pipeline(grammar.DELE, ((number,) for number in numbers), {})
 
-    def _pipeline(self, verb: Verb, calls: Iterable[tuple[int, ...]], sizes: Mapping[int, int]) -> Replies:
-        waiting = iter(calls)
-        most_commands = self.limits.window_commands if self.can_pipeline else 1
-        most_octets = self.limits.window_bytes
-        under_way: deque[int] = deque()  # LISTed octets of the commands that have no reply yet
-        arrived: deque[Reply] = deque()
-        octets, exhausted = 0, False
-        try:
-            while True:
-                # Refilled when half empty: fewer, larger writes, and the server never runs dry.
-                if len(under_way) <= most_commands // 2 and octets <= most_octets // 2:
-                    if self._arrived is not arrived:
-                        self._settle()
-                        self._arrived = arrived
-                    while not exhausted and len(under_way) < most_commands and octets < most_octets:
-                        call = next(waiting, None)
-                        if call is None:
-                            exhausted = True
-                            break
-                        self._wire.queue(self._conversation.send(verb, *call))
-                        under_way.append(sizes.get(call[0], _UNKNOWN_SIZE))
-                        octets += under_way[-1]
-                if not under_way:
-                    return
-                reply = arrived.popleft() if arrived else self._next_reply()
-                octets -= under_way.popleft()
-                yield reply
-        finally:
-            if self._arrived is arrived and not self._conversation.ended:
-                self._settle()
+    # Behind the verbs
 
-    # Requests and replies
-
-    def _request(self, verb: Verb, *arguments: Argument) -> Reply:
-        self._settle()
-        self._wire.queue(self._conversation.send(verb, *arguments))
-        return self._checked(self._next_reply())
-
-    def _settle(self) -> None:
-        """Read what an unfinished iteration still has under way, for it to find: nothing gets out of step."""
-        while self._conversation.outstanding and not self._conversation.ended:
-            self._arrived.append(self._next_reply())
-
-    def _next_reply(self) -> Reply:
-        """The next reply, read under a deadline of its own. Any failure closes the session."""
-        try:
-            reply = self._conversation.next_reply()
-            if reply is None:
-                patient = self._conversation.next_verb in (grammar.PASS, grammar.AUTH)
-                deadline = Deadline(
-                    max(self.timeout, self.limits.login_patience) if patient else self.timeout,
-                    self.limits.minimum_rate,
-                )
-                while reply is None:
-                    self._conversation.receive(self._wire.receive(deadline))
-                    reply = self._conversation.next_reply()
-        except POP3Error:
-            self.close()
-            raise
-        return reply
-
-    def _checked(self, reply: Reply) -> Reply:
-        if reply.ok:
-            return reply
-        if reply.verb is grammar.GREETING:
-            raise self._give_up(
-                f"{self.host} does not let us in: {printable(reply.text) or 'no reason given'}"
-            )
-        raise reply.error()
-
-    def _give_up(self, reason: str) -> POP3ConnectionError:
-        self.close()
-        return POP3ConnectionError(reason)
-
-    def _logged_in(self, reply: Reply) -> bytes:
+    def _logged_in(self, reply: Reply, secret: Secret) -> bytes:
+        # A server that echoes what it refuses must not put the password into the error.
+        reply.status = reply.status.replace(secret.reveal().encode(errors="replace"), b"***")
         self._capabilities = None  # what is announced may change with the login: Gmail does
-        return reply.status
+        return self._checked(reply).status
 
     def _listing(self, verb: Verb, which: int | None) -> Response | bytes:
         if which is None:
@@ -328,7 +234,8 @@ class POP3_SSL(POP3):  # noqa: N801  (poplib's name)
         pipelining: bool | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        self._open(host, port, timeout, context or default_context(), pipelining, limits)
+        self._context = context or default_context()
+        super().__init__(host, port, timeout, pipelining=pipelining, limits=limits)
 
 
 def _response(reply: Reply) -> Response:

@@ -36,6 +36,7 @@ class Session:
     username: str | None = None
     lost: bool = False
     retrieved: bool = False  # RETR was sent: on servers with EXPIRE 0 a QUIT may now hide mail
+    marked: bool = False  # DELE was answered +OK: lost with the session
     quit_confirmed: bool | None = None  # None: not ended by QUIT
     _uidls: dict[int, str] | None = None
 
@@ -139,6 +140,18 @@ class Session:
         """The header and the first `lines` lines of the body, as they came."""
         with self.typed_errors("TOP"):
             return joined(_lines(self.client.top(number, lines)))
+
+    def delete(self, number: int) -> None:
+        """Mark for deletion: real only after QUIT."""
+        with self.typed_errors("DELE"):
+            self.client.dele(number)
+        self.marked = True
+
+    def reset(self) -> None:
+        """Take all marks back."""
+        with self.typed_errors("RSET"):
+            self.client.rset()
+        self.marked = False
 
     @property
     def pipelines(self) -> bool:

@@ -6,6 +6,7 @@ full buffers cannot wait for each other.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import selectors
 import socket
@@ -18,6 +19,8 @@ from pop3frames.protocol.grammar import DEFAULT_LIMITS
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _CHUNK = 256 << 10
+# What sockets and selectors raise; the last three where another thread closed them meanwhile (a pool does).
+_GONE = (OSError, ValueError, KeyError, RuntimeError)
 
 TLSContext = ssl.SSLContext  # so that other files can name the type without importing ssl
 
@@ -69,11 +72,12 @@ class Wire:
         """Connect, and with a `context` speak TLS from the first byte (RFC 8314)."""
         self._host, self._port = host, port
         self._outgoing = bytearray()
+        self._waiting = False
         self._chunk = bytearray(_CHUNK)
         self._selector = selectors.DefaultSelector()
         try:
             self._socket: socket.socket | ssl.SSLSocket = socket.create_connection((host, port), timeout)
-        except (OSError, UnicodeError) as exc:
+        except (OSError, ValueError, OverflowError) as exc:
             self._selector.close()
             raise self._unreachable(exc, timeout) from exc
         self._socket.setblocking(False)
@@ -101,6 +105,7 @@ class Wire:
         self._selector.unregister(self._socket)
         deadline = Deadline(timeout)
         try:
+            self._socket.getpeername()  # wrapping a socket that was reset leaves it open (CPython 3.11)
             wrapped = context.wrap_socket(
                 self._socket, server_hostname=self._host, do_handshake_on_connect=False
             )
@@ -139,13 +144,17 @@ class Wire:
                     raise ConnectionResetError("the server closed it")
                 deadline.progress(count)
                 return memoryview(self._chunk)[:count]
-        except OSError as exc:
+        except _GONE as exc:
             self.close()
             raise POP3ConnectionError(f"the connection to {self._name} was lost: {exc}") from exc
 
     def close(self) -> None:
-        """Close at once; nothing is said to the server. Safe to call again."""
-        self._outgoing.clear()
+        """Close at once; nothing is said to the server. Safe to call again, and from another thread."""
+        self._outgoing = bytearray()
+        with contextlib.suppress(OSError):  # not SSLSocket's shutdown, which leaves TLS first
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        if self._waiting:  # in another thread, which wakes up, finds the end of the stream, and closes
+            return
         self._selector.close()
         self._socket.close()
 
@@ -170,16 +179,20 @@ class Wire:
         if remaining > 0:
             if self._selector.get_key(self._socket).events != events:
                 self._selector.modify(self._socket, events)
-            if self._selector.select(remaining):
-                return
+            self._waiting = True
+            try:
+                if self._selector.select(remaining):
+                    return
+            finally:
+                self._waiting = False
         self.close()
         raise POP3ConnectionError(
             f"{self._name} did not answer in time (timeout {deadline.timeout:g} s): "
             "the server hangs, or a larger timeout is needed"
         )
 
-    def _unreachable(self, exc: OSError | UnicodeError, timeout: float) -> POP3ConnectionError:
-        if isinstance(exc, socket.gaierror | UnicodeError):
+    def _unreachable(self, exc: Exception, timeout: float) -> POP3ConnectionError:
+        if isinstance(exc, socket.gaierror | ValueError):
             return POP3ConnectionError(f"unknown host {self._host!r}: check the name ({exc})")
         if isinstance(exc, ConnectionRefusedError):
             return POP3ConnectionError(

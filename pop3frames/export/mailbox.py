@@ -170,6 +170,8 @@ class _Run:
         done = self.known.uidls - self.flagged
         waiting = [number for number in numbers if uidls.get(number) not in done]
         self.listed, self.left, self.failed = len(numbers), len(waiting), []
+        if not waiting:
+            return
         self.bar.start(len(waiting), sum(sizes.get(number, 0) for number in waiting))
         try:
             self._fetch(session, self._without_oversized(session, waiting, uidls, sizes), uidls, sizes)
@@ -178,7 +180,7 @@ class _Run:
             self._commit()
 
     def _commit(self) -> None:
-        if self.writer.rows:  # none: nothing is staged, or the disk refused it and it is left for the next run
+        if self.writer.rows:  # none: nothing is staged, or the disk refused it and the next run fetches it
             flags = self.writer.rows - self.staged
             commit = self.writer.commit()
             self.new += max(0, commit.rows - flags) if commit else 0
@@ -194,12 +196,12 @@ class _Run:
                 reason = f"LISTed with {sizes[number]} octets, the limit is {DEFAULT_LIMITS.message}"
                 self._flag(session, number, uidls.get(number), sizes[number])
                 self._fail(number, uidls.get(number), reason)
-            elif reason := self.fatal.get(uidls.get(number, number), ""):
+            elif reason := self.fatal.get(_key(number, uidls), ""):
                 self._fail(number, uidls.get(number), reason)
             else:
                 asked.append(number)
         # Those that broke a connection come last, so that several together cannot keep the run from the rest.
-        return sorted(asked, key=lambda number: self.blamed[uidls.get(number, number)])
+        return sorted(asked, key=lambda number: self.blamed[_key(number, uidls)])
 
     def _flag(self, session: Session, number: int, uidl: str | None, size: int) -> None:
         """A row with the headers only, so that the table shows what is missing."""
@@ -220,8 +222,7 @@ class _Run:
     def _fetch(
         self, session: Session, numbers: Sequence[int], uidls: dict[int, str], sizes: dict[int, int]
     ) -> None:
-        committed, fetched, refusals = time.monotonic(), 0, 0
-        done = 0
+        committed, fetched, refusals, done = time.monotonic(), 0, 0, 0
         try:
             for number, raw in session.retrieve(numbers, sizes):
                 done += 1
@@ -237,7 +238,8 @@ class _Run:
                 if refusals == MOST_REFUSALS:
                     break
         except POP3ConnectionError:
-            self._blame(numbers[max(0, done - 1) : done + 1], refused=refusals > 0, uidls=uidls)
+            if numbers:
+                self._blame(numbers[max(0, done - 1) : done + 1], refused=refusals > 0, uidls=uidls)
             raise
         for number in numbers[done:]:
             self._fail(
@@ -246,7 +248,7 @@ class _Run:
 
     def _blame(self, numbers: Sequence[int], *, refused: bool, uidls: dict[int, str]) -> None:
         """The connection broke between these two messages: decide which of them did it."""
-        *before, last = (uidls.get(number, number) for number in numbers)
+        *before, last = (_key(number, uidls) for number in numbers)
         if refused and before:  # what came for it was wrong already
             self.fatal[before[0]] = f"{self.failed[-1].reason}; then the connection broke"
             return
@@ -273,3 +275,8 @@ def _usable(uidls: dict[int, str]) -> dict[int, str]:
     """Unique-ids that occur once: RFC 1939 section 7 lets a server give one to several equal messages."""
     times = Counter(uidls.values())
     return {number: uidl for number, uidl in uidls.items() if times[uidl] == 1}
+
+
+def _key(number: int, uidls: dict[int, str]) -> str | int:
+    """What a message is remembered by in this run: its unique-id, else its number, which may shift."""
+    return uidls.get(number) or number

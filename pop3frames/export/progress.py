@@ -64,5 +64,6 @@ class ProgressBar:
 
 
 def _somebody_looks() -> bool:
-    """A terminal, or a notebook: there IPython's kernel is loaded and stderr is no terminal."""
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    """A terminal, or a notebook: there stderr is no terminal, but IPython's kernel runs in this process."""
+    kernel: Any = sys.modules.get("ipykernel.kernelapp")
+    return sys.stderr.isatty() or (kernel is not None and kernel.IPKernelApp.initialized())
