@@ -52,8 +52,9 @@ class PartWriter:
     """Collects new messages of one account and commits them as parts, as often as `commit` is called.
 
     `with` aborts when left by an exception and otherwise commits what is staged. Messages that the dataset or
-    this writer already holds are skipped. Memory stays flat (row groups of 10,000 rows or 32 MB); the rest waits in
-    a staged file. For one thread; any number of writers may work on one account, in any number of processes.
+    this writer already holds are skipped. Memory stays flat (row groups of 10,000 rows or 32 MB); the rest
+    waits in a staged file. For one thread; any number of writers may work on one account, in any number of
+    processes.
 
     `rows` are staged and not yet committed, `commits` lists what was committed so far.
     """

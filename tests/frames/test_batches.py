@@ -22,7 +22,7 @@ from pop3frames.message import Attachment, Message
 Make = Callable[..., Message]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(data=st.data())
 def test_any_messages_become_the_rows_that_pyarrow_makes_of_them(
     data: st.DataObject, any_message: st.SearchStrategy[Message], row_of: Callable[[Message], dict[str, Any]]
@@ -53,7 +53,7 @@ def test_batches_are_cut_by_bytes_before_they_grow_too_big(message: Make) -> Non
     assert all(batch.nbytes <= 4000 for batch in found)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(data=st.data())
 def test_the_bytes_counted_are_never_fewer_than_arrow_holds(
     data: st.DataObject, any_message: st.SearchStrategy[Message]
@@ -190,7 +190,7 @@ def test_a_dataframe_has_plain_types_and_nested_columns_that_work(message: Make)
     assert frame["attachments"].list[0].struct.field("filename").to_list() == ["plan.pdf"] * 2
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(data=st.data())
 def test_a_dataframe_turns_back_into_the_same_table(
     data: st.DataObject, any_message: st.SearchStrategy[Message]
