@@ -55,7 +55,7 @@ class Exchange:
             self._wire.queue(self._conversation.send(verb, *arguments))
 
     def _settle(self) -> None:
-        """Read what an unfinished iteration still has under way, for it to find: nothing gets out of step."""
+        """Read what an iteration, left or not, still has under way, for it to find: all stays in step."""
         while self._conversation.outstanding and not self._conversation.ended:
             self._arrived.append(self._next_reply())
         self._arrived = deque()  # nobody has anything under way: what comes next is not that iteration's
@@ -102,26 +102,22 @@ class Exchange:
         under_way: deque[int] = deque()  # LISTed octets of the commands that have no reply yet
         arrived: deque[Reply] = deque()
         octets, exhausted = 0, False
-        try:
-            while True:
-                # Refilled when half empty: fewer, larger writes, and the server never runs dry.
-                if len(under_way) <= most_commands // 2 and octets <= most_octets // 2:
-                    if self._arrived is not arrived:
-                        self._settle()
-                        self._arrived = arrived
-                    while not exhausted and len(under_way) < most_commands and octets < most_octets:
-                        call = next(waiting, None)
-                        if call is None:
-                            exhausted = True
-                            break
-                        self._send(verb, *call)
-                        under_way.append(sizes.get(call[0], _UNKNOWN_SIZE))
-                        octets += under_way[-1]
-                if not under_way:
-                    return
-                reply = arrived.popleft() if arrived else self._next_reply()
-                octets -= under_way.popleft()
-                yield reply
-        finally:
-            if self._arrived is arrived and not self._conversation.ended:
-                self._settle()
+        while True:
+            # Refilled when half empty: fewer, larger writes, and the server never runs dry.
+            if len(under_way) <= most_commands // 2 and octets <= most_octets // 2:
+                if self._arrived is not arrived:
+                    self._settle()
+                    self._arrived = arrived
+                while not exhausted and len(under_way) < most_commands and octets < most_octets:
+                    call = next(waiting, None)
+                    if call is None:
+                        exhausted = True
+                        break
+                    self._send(verb, *call)
+                    under_way.append(sizes.get(call[0], _UNKNOWN_SIZE))
+                    octets += under_way[-1]
+            if not under_way:
+                return
+            reply = arrived.popleft() if arrived else self._next_reply()
+            octets -= under_way.popleft()
+            yield reply

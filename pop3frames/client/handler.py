@@ -227,9 +227,7 @@ class POP3ProtocolHandler(Connection):
                         yield number, POP3CommandError("RETR", "it has another number since the loss"), None
                     waiting = [number for number in waiting if now.get(number) == uidls.get(number)]
                     established = True
-                    # Named, so that it outlives the `with`: a session closed early then reads nothing more.
-                    replies = session.retrieve(waiting, sizes)
-                    for number, raw in replies:
+                    for number, raw in session.retrieve(waiting, sizes):
                         done += 1
                         yield number, raw, uidls.get(number)
                         self._check_lease()  # a handler given back meanwhile must not touch the connection

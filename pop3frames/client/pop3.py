@@ -109,7 +109,10 @@ class POP3(Exchange):
         if reply.challenge is None:
             raise self._give_up("the server accepted AUTH PLAIN before a password was sent")
         self._wire.queue(self._conversation.respond(sasl.plain(user, pswd.reveal)))
-        return self._logged_in(self._next_reply(), pswd)
+        reply = self._next_reply()
+        if reply.challenge is not None:  # PLAIN has one response (RFC 4616): whatever this is, it is no login
+            raise self._give_up("the server goes on asking after the response of AUTH PLAIN")
+        return self._logged_in(reply, pswd)
 
     def capa(self) -> Capabilities:
         """Capabilities and their arguments, asked now (RFC 2449); POP3CommandError where there is no CAPA."""

@@ -104,7 +104,8 @@ class Session:
                 yield number, self._whole(number, self._retrieve_one(number), sizes)
             return
         valid = [number for number in numbers if is_message_number(number)]
-        with self.typed_errors("RETR"), contextlib.closing(self.client.retr_many(valid, sizes)) as replies:
+        with self.typed_errors("RETR"):
+            replies = self.client.retr_many(valid, sizes)
             for number in numbers:
                 if is_message_number(number):
                     reply = next(replies)

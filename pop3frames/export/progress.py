@@ -33,7 +33,7 @@ class ProgressBar:
         """A session begins that is to fetch so much."""
         self.close()
         self._totals, self._messages, self._octets = (total_messages, total_octets), 0, 0
-        if self._shown and total_messages:
+        if self._shown:
             from tqdm.auto import tqdm
 
             self._bar = tqdm(total=total_messages, desc=self._name, unit="mail")

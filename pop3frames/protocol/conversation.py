@@ -187,6 +187,9 @@ class ClientConversation:
         block = self._buffer.take_block(self._block_limit(verb))
         if block is None:
             return None
+        most = self._most_lines(verb)
+        if most is not None and block.count(CRLF) > most:
+            raise POP3ProtocolError(f"the reply to {verb} has more than {most} lines")
         return self._complete(True, self._status, block)
 
     def _complete(self, ok: bool, status: bytes, block: bytes | None) -> Reply:
@@ -204,6 +207,11 @@ class ClientConversation:
         if verb is grammar.CAPA:
             return self.limits.capability_lines * 512
         return self.limits.listing
+
+    def _most_lines(self, verb: Verb) -> int | None:
+        if verb in (grammar.LIST, grammar.UIDL):
+            return self.limits.listing_entries
+        return self.limits.capability_lines if verb is grammar.CAPA else None
 
     def _break(self, reason: str) -> POP3ProtocolError:
         self._broken = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -252,12 +253,20 @@ def test_full_buffers_in_both_directions_never_wait_for_each_other(buffer: int) 
     no longer reads.
     """
     mails = [b"Subject: %d\r\n\r\n" % number for number in range(20_000)]
+
+    def shrink(each: socket.socket) -> None:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+
     limits = Limits(window_commands=100_000, window_bytes=1 << 40)
     with (
         EmbeddedServer(mails, username="ann", password="secret") as server,
         Relay(server.port, buffer=buffer) as relay,
     ):
+        for listener, _ in server._listeners:
+            shrink(listener)
         client = logged_in(relay.port, limits=limits)
+        shrink(client._wire._socket)
         blocks = [reply.block for reply in client.retr_many(range(1, 20_001))]
         client.quit()
 

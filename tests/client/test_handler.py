@@ -144,6 +144,15 @@ def test_marks_that_are_lost_with_a_connection_are_spoken_of(
         connected.fetch_messages([1])
 
 
+def test_marks_that_were_taken_back_are_not_lost(client: Mock, connected: POP3ProtocolHandler) -> None:
+    """Then a loss needs no warning."""
+    connected.delete_message(9)
+    connected.reset()
+    client.retr.side_effect = [EOFError("cut"), ("+OK", MAIL, 100)]
+
+    assert len(connected.fetch_messages([1])) == 1
+
+
 # Deletions
 
 

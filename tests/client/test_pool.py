@@ -284,6 +284,54 @@ def test_a_release_from_two_threads_at_once_frees_one_place(opened: list[Client]
         pool.close_all()
 
 
+def test_a_place_is_free_only_when_its_connection_is_done_with(
+    opened: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one thread takes marks back, a second release makes no room for a connection too many."""
+    pool = a_pool(1)
+    handler = got(pool.acquire())
+    handler.delete_message(7)
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        may_end.wait(10)
+
+    monkeypatch.setattr(opened[0], "rset", slow)
+    releasing = threading.Thread(target=pool.release, args=(handler,))
+    releasing.start()
+    begun.wait(10)
+    pool.release(handler)
+
+    assert pool.acquire() is None
+    may_end.set()
+    releasing.join(10)
+    assert got(pool.acquire()).test_connection() is True
+    assert len(opened) == 1
+
+
+def test_a_connection_that_is_being_opened_counts() -> None:
+    """Connecting takes time; meanwhile nobody may take the same place."""
+    begun, may_end = threading.Event(), threading.Event()
+    clients: list[Client] = []
+
+    def slow(*_: object, **__: object) -> Client:
+        begun.set()
+        may_end.wait(10)
+        return Client(clients)
+
+    with patch("pop3frames.client.handler.POP3_SSL", slow):
+        pool = a_pool(1)
+        opening = threading.Thread(target=pool.acquire)
+        opening.start()
+        begun.wait(10)
+        assert pool.acquire() is None
+        may_end.set()
+        opening.join(10)
+
+    assert len(clients) == 1
+
+
 def test_a_lease_waits_for_one_that_ends(opened: list[Client]) -> None:
     """And gets its connection."""
     pool = a_pool(1)
@@ -305,7 +353,8 @@ def test_a_lease_waits_for_one_that_ends(opened: list[Client]) -> None:
     assert len(opened) == 1
 
 
-def test_closing_the_pool_cuts_a_thread_that_waits_for_its_server() -> None:
+@pytest.mark.parametrize("attempt", range(5))  # who is faster is a matter of luck
+def test_closing_the_pool_cuts_a_thread_that_waits_for_its_server(attempt: int) -> None:
     """It does not wait for its timeout; what it gets is a POP3Error."""
     ends: list[BaseException] = []
     waiting = threading.Event()

@@ -8,9 +8,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from lab.scripted import GREETING, ScriptedServer
 
 from pop3frames.client.pop3 import POP3
-from pop3frames.errors import POP3AuthenticationError, POP3CommandError, POP3UsageError
+from pop3frames.errors import (
+    POP3AuthenticationError,
+    POP3CommandError,
+    POP3ConnectionError,
+    POP3UsageError,
+)
 from pop3frames.server.embedded import EmbeddedServer
 
 
@@ -147,3 +153,14 @@ def test_the_repr_shows_host_encryption_and_state(server: EmbeddedServer) -> Non
         client.user("ann")
         client.pass_(server.password)
         assert repr(client) == shown.replace("AUTHORIZATION", "TRANSACTION")
+
+
+def test_a_server_that_goes_on_asking_after_auth_plain_is_no_login() -> None:
+    """PLAIN has one response: a second challenge is not taken for success, and the session is closed."""
+    script = [GREETING, ("AUTH PLAIN", b"+ \r\n"), ("[A-Za-z0-9+/=]+", b"+ bW9yZQ==\r\n")]
+    with ScriptedServer(script) as server:
+        client = POP3("127.0.0.1", server.port, timeout=5)
+        with pytest.raises(POP3ConnectionError, match="goes on asking"):
+            client.auth_plain("ann", "secret")
+        with pytest.raises(POP3UsageError, match="ended"):
+            client.noop()

@@ -316,6 +316,7 @@ def logged_in(server: ScriptedServer, **options: Any) -> POP3:
 
 def assert_closed(client: POP3) -> None:
     """The session cannot be used by mistake: nothing it reads could be trusted."""
+    assert client._wire._socket.fileno() == -1
     with pytest.raises(POP3UsageError, match="ended"):
         client.noop()
 

@@ -11,10 +11,12 @@ from pop3frames.parsing.transfer import decoded_bytes, decoded_size, encoding_of
 
 
 def read(data: bytes, encoding: str) -> tuple[bytes, bool]:
-    """The content, and whether the row would be flagged; the size must agree."""
+    """The content, and whether the row would be flagged; counting must agree in both."""
     notes: Notes = set()
+    counted: Notes = set()
     content = decoded_bytes(data, encoding, notes)
-    assert decoded_size(b"xx" + data + b"yy", 2, 2 + len(data), encoding, set()) == len(content)
+    assert decoded_size(b"xx" + data + b"yy", 2, 2 + len(data), encoding, counted) == len(content)
+    assert counted == notes
     return content, notes == {"encoding"}
 
 

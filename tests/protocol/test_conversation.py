@@ -354,6 +354,25 @@ def test_a_reply_may_be_as_long_as_its_limit_and_not_an_octet_longer(
         assert expected == _replies(client, [b"+OK\r\n" + content + b".\r\n"])
 
 
+@pytest.mark.parametrize(
+    ("verb", "limits"),
+    [
+        (grammar.LIST, Limits(listing_entries=3)),
+        (grammar.UIDL, Limits(listing_entries=3)),
+        (grammar.CAPA, Limits(capability_lines=3)),
+    ],
+    ids=lambda value: str(value) if isinstance(value, Verb) else "",
+)
+def test_a_listing_may_have_as_many_lines_as_its_limit_and_not_one_more(verb: Verb, limits: Limits) -> None:
+    """Short lines by the million would cost far more memory than their octets."""
+    for excess in (0, 1):
+        client = _greeted(limits)
+        client.send(verb)
+        content = b"1 2\r\n" * (3 + excess)
+        expected = ["broken"] if excess else [Reply(verb, (), True, b"+OK", content)]
+        assert expected == _replies(client, [b"+OK\r\n" + content + b".\r\n"])
+
+
 # What may be sent when
 
 
