@@ -33,6 +33,7 @@ def _with_file(
     part: bytes,
     described: tuple[str, str, int],
     unsure: tuple[str, ...] = (),
+    parse_error: str | None = None,
 ) -> Sample:
     """A short text and one attachment, whose finished part is odd."""
     text = "The file is attached.\n"
@@ -45,6 +46,7 @@ def _with_file(
         text_starts=as_read(text),
         html_starts=None,
         attachments=[described],
+        parse_error=parse_error,
         unsure=unsure,
     )
 
@@ -152,7 +154,7 @@ ODD_ATTACHMENTS: tuple[Sample, ...] = (
             'Content-Disposition: attachment; filename="note.bin"',
         ),
         ("note.bin", "application/octet-stream", 22),
-        ("parse_error",),
+        parse_error="encoding",
     ),
     odd(
         "attachment-name-on-inline-text",

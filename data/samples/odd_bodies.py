@@ -175,7 +175,7 @@ ENCODINGS: tuple[Sample, ...] = (
         text_starts="The gateway cuts mails after a fe",
         html_starts=None,
         attachments=[],
-        unsure=("parse_error",),
+        parse_error="encoding",
     ),
     odd(
         "body-quoted-printable-broken",

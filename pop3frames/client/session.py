@@ -20,7 +20,7 @@ from pop3frames.errors import (
     POP3UsageError,
 )
 from pop3frames.protocol.framing import joined
-from pop3frames.protocol.grammar import is_message_number
+from pop3frames.protocol.grammar import DEFAULT_LIMITS, is_message_number
 from pop3frames.protocol.listings import parse_sizes, parse_unique_ids
 
 log = logging.getLogger("pop3frames")
@@ -99,20 +99,21 @@ class Session:
     def retrieve(self, numbers: Sequence[int], sizes: Mapping[int, int]) -> Iterator[Fetched]:
         """Number and raw message, or why that message failed, for each number in order."""
         self.retrieved = True
+        refusals = [_not_to_be_asked(number, sizes) for number in numbers]
         if not self.pipelines:
-            for number in numbers:
-                yield number, self._whole(number, self._retrieve_one(number), sizes)
+            for number, refusal in zip(numbers, refusals, strict=True):
+                yield number, self._whole(number, refusal or self._retrieve_one(number), sizes)
             return
-        valid = [number for number in numbers if is_message_number(number)]
+        asked = [number for number, refusal in zip(numbers, refusals, strict=True) if refusal is None]
         with self.typed_errors("RETR"):
-            replies = self.client.retr_many(valid, sizes)
-            for number in numbers:
-                if is_message_number(number):
-                    reply = next(replies)
-                    raw = reply.error() if reply.block is None else reply.block
-                    yield number, self._whole(number, raw, sizes)
-                else:
-                    yield number, POP3UsageError(f"{number!r} is not a message number")
+            replies = self.client.retr_many(asked, sizes)
+            for number, refusal in zip(numbers, refusals, strict=True):
+                if refusal is not None:
+                    yield number, refusal
+                    continue
+                reply = next(replies)
+                raw = reply.error() if reply.block is None else reply.block
+                yield number, self._whole(number, raw, sizes)
 
     def _retrieve_one(self, number: int) -> bytes | POP3Error:
         try:
@@ -186,6 +187,17 @@ class Session:
         """Close without QUIT: marks are taken back."""
         with contextlib.suppress(OSError):
             self.client.close()
+
+
+def _not_to_be_asked(number: int, sizes: Mapping[int, int]) -> POP3UsageError | None:
+    """Why this message cannot or should not be RETRed; None when it can."""
+    if not is_message_number(number):
+        return POP3UsageError(f"{number!r} is not a message number")
+    if (size := sizes.get(number, 0)) > DEFAULT_LIMITS.message:
+        return POP3UsageError(
+            f"LISTed with {size} octets, the limit is {DEFAULT_LIMITS.message}: not fetched"
+        )
+    return None
 
 
 def _lines(response: object) -> list[bytes]:

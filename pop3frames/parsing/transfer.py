@@ -69,13 +69,17 @@ def _counted_base64(raw: bytes, start: int, end: int) -> int | None:
 
 
 def _base64(data: bytes, notes: Notes) -> bytes:
-    """Foreign bytes are skipped, a lonely last letter is dropped, what follows the padding is ignored."""
+    """Foreign bytes are skipped, a lonely last letter is dropped, what follows the padding is ignored.
+
+    Noted when octets were lost, and when the last group is not whole: cut there, as far as anybody can tell.
+    """
     letters = data.translate(None, _NOT_LETTERS)
     try:
         content = binascii.a2b_base64(data)
     except binascii.Error:  # the padding is missing, or one letter is left over
         content = binascii.a2b_base64(letters[: len(letters) - (len(letters) % 4 == 1)] + b"==")
-    if len(content) != len(letters) * 3 // 4 or len(letters) % 4 == 1:
+    cut = len(letters) % 4 == 1 or (len(letters) % 4 and b"=" not in data)
+    if len(content) != len(letters) * 3 // 4 or cut:
         notes.add("encoding")
     return content
 

@@ -310,6 +310,20 @@ def test_a_place_is_free_only_when_its_connection_is_done_with(
     assert len(opened) == 1
 
 
+def test_a_connection_given_back_while_the_pool_closes_is_closed(
+    opened: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would ever close it later."""
+    pool = a_pool(1)
+    handler = got(pool.acquire())
+    handler.delete_message(7)
+    monkeypatch.setattr(opened[0], "rset", pool.close_all)
+    pool.release(handler)
+
+    assert opened[0].closed is True
+    assert repr(pool) == "<POP3ConnectionPool 0 leased, 0 idle, of 1>"
+
+
 def test_a_connection_that_is_being_opened_counts() -> None:
     """Connecting takes time; meanwhile nobody may take the same place."""
     begun, may_end = threading.Event(), threading.Event()

@@ -123,3 +123,21 @@ def test_an_unfinished_iteration_is_no_obstacle_to_the_end(server: EmbeddedServe
         handler.delete_message(1)
 
     assert len(server.maildrop) == 2
+
+
+def test_a_message_listed_over_the_limit_is_not_asked_for_and_the_rest_go_on() -> None:
+    """It fails by itself, with its size; no connection is spent on it."""
+    script = [
+        *LOGIN,
+        ("UIDL", b"+OK\r\n1 a\r\n2 b\r\n.\r\n"),
+        ("LIST", b"+OK\r\n1 99000000\r\n2 15\r\n.\r\n"),
+        ("RETR 2", b"+OK\r\nSubject: x\r\n\r\n.\r\n"),
+        ("CAPA", b"-ERR\r\n"),
+        QUIT,
+    ]
+    with ScriptedServer(script) as server:
+        (large, failure), (small, raw) = to(server.port, pipelining=True).iter_raw()
+
+    assert (large, small, raw) == (1, 2, b"Subject: x\r\n\r\n")
+    assert isinstance(failure, POP3UsageError)
+    assert "99000000 octets" in str(failure)

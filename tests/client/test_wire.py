@@ -371,14 +371,14 @@ def test_a_false_status_line_ends_the_session(status: bytes) -> None:
 
 
 def test_bytes_that_no_command_asked_for_end_the_session() -> None:
-    """Two replies to one NOOP: the second is not the answer to the STAT that follows."""
+    """Two replies to one NOOP: the second is not the answer to the DELE that follows."""
     with ScriptedServer([*LOGIN, ("NOOP", b"+OK\r\n+OK 9 999\r\n", STALL)]) as server:
         client = logged_in(server)
         client.noop()
         with pytest.raises(POP3ProtocolError, match="answer no command"):
-            client.stat()
+            client.dele(1)
         assert_closed(client)
-        assert "STAT" not in server.commands
+        assert "DELE 1" not in server.commands
 
 
 @pytest.mark.parametrize("status", [b"+OK", b"+OK -5 -99", b"+OK x y", b"+OK 1", b"+OK 99999999999 1"])

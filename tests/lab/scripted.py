@@ -60,8 +60,9 @@ Script = Sequence[Step]
 
 
 def CLOSE(peer: Peer) -> None:
-    """Close in an orderly way."""
+    """Close in an orderly way; what the client still sends is nobody's business."""
     peer.connection.shutdown(socket.SHUT_RDWR)
+    peer.connection.close()
 
 
 def RESET(peer: Peer) -> None:

@@ -27,7 +27,7 @@ def read(data: bytes, encoding: str) -> tuple[bytes, bool]:
         (b"QUJD\r\nRA==\r\n", b"ABCD", False),
         (b"QUI=", b"AB", False),
         (b"", b"", False),
-        (b"QUI", b"AB", False),
+        (b"QUI", b"AB", True),
         (b"QUJDR", b"ABC", True),
         (b"QU JD!\0", b"ABC", False),
         (b"QQ==QUJD", b"A", True),
