@@ -51,6 +51,8 @@ class Connection(ABC):
             raise POP3UsageError(f"encryption must be 'ssl', 'tls' or 'none', not {encryption!r}")
         if auth not in (None, "PLAIN"):
             raise POP3UsageError(f"auth must be None or 'PLAIN', not {auth!r}")
+        if cafile is not None and context is not None:
+            raise POP3UsageError("give cafile= or context=, not both: a context brings its own CAs")
         if type(port) is not int or not 1 <= port <= 65535:
             raise POP3UsageError(f"port must be an integer from 1 to 65535, not {port!r}")
 

@@ -41,7 +41,8 @@ class POP3ProtocolHandler(Connection):
     encryption       'ssl': TLS from the first byte; 'tls': STLS or failure; 'none': plain text
     timeout          seconds without an answer before an operation fails
     auth             None: USER and PASS; 'PLAIN': SASL PLAIN (RFC 4616)
-    cafile, context  a PEM file of private CAs, or a whole ssl.SSLContext; certificates are always checked
+    cafile           a PEM file of private CAs to trust as well; certificate and host name are always checked
+    context          instead, an ssl.SSLContext of your own, which then says what is checked
     pipelining       True, False, or None: as the server says (RFC 2449 section 6.6)
 
     A lost connection raises POP3ConnectionError, a refused login POP3AuthenticationError, everywhere.

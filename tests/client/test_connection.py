@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import poplib
+import ssl
 from unittest.mock import Mock, call
 
 import pytest
@@ -224,6 +225,7 @@ def test_each_operation_without_a_connection_has_a_session_of_its_own(
         {"password": ""},
         {"password": None},
         {"password": b"secret"},
+        {"cafile": "ca.pem", "context": ssl.create_default_context()},
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_sent(wrong: dict[str, object]) -> None:
