@@ -79,6 +79,8 @@ def export(
     --password-keyring the password is asked for. Exit status: 0 everything is stored, 1 the run could not go
     on, 3 it ended but some messages could not be fetched.
     """
+    if not dataset:
+        raise click.UsageError("--dataset must name a folder")
     if password_env and password_keyring:
         raise click.UsageError("give --password-env or --password-keyring, not both")
     reference = "prompt"
@@ -100,7 +102,11 @@ def export(
             cafile=cafile,
             timeout=timeout,
         )
-        report = export_mailbox(source, dataset, keep_raw=keep_raw, progress=progress)
+        try:
+            report = export_mailbox(source, dataset, keep_raw=keep_raw, progress=progress)
+        except KeyboardInterrupt:
+            click.echo("\nstopped: what was fetched whole is stored, the next run fetches the rest", err=True)
+            raise
     _show_report(report, Path(dataset))
     if report.failed:
         raise SystemExit(EXIT_FAILED_MESSAGES)

@@ -46,7 +46,8 @@ class Connection(ABC):
         self._auth, self._cafile, self._context, self._pipelining = auth, cafile, context, pipelining
         self._session: Session | None = None
         self._released = False
-        self._listed: dict[int, str] = {}  # unique-ids of the last listing: a number outlives no session
+        self._listed: dict[int, str] = {}  # what was last seen under each number, as a unique-id
+        self._moved = False  # numbers moved by our own deletions, on a server without unique-ids
         if encryption not in ("ssl", "tls", "none"):
             raise POP3UsageError(f"encryption must be 'ssl', 'tls' or 'none', not {encryption!r}")
         if auth not in (None, "PLAIN"):
@@ -80,6 +81,8 @@ class Connection(ABC):
         """Open the session that later calls share; True. POP3ConnectionError after three attempts."""
         self._check_lease()
         if self._session is None or self._session.lost:
+            if self._session is not None and self._session.marked:
+                warnings.warn("marks were lost with the connection: those messages stay", stacklevel=2)
             self._session = Session(_RETRY.call(self._open_client))
         return True
 
@@ -170,7 +173,7 @@ class Connection(ABC):
         except BaseException:
             session.close()
             raise
-        if session.quit_hides_mail and not commit:
+        if session.quit_hides_mail and not (commit or session.all_kept):
             session.close()  # looking must not hide mail
         else:
             session.quit()

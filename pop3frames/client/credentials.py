@@ -65,7 +65,9 @@ class SecretReference:
             return
         if scheme == "keyring" and all(target.rpartition("/")[::2]):
             return
-        # The text is not shown: it may be the password itself.
+        # Not shown, and gone from what a traceback holds: it may be the password itself.
+        object.__setattr__(self, "text", "")
+        del scheme, target
         raise POP3UsageError(
             f"a secret reference must be {_FORMS}; a password itself must be wrapped: Secret('...')"
         )

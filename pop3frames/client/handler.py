@@ -23,6 +23,7 @@ from pop3frames.errors import (
     POP3UsageError,
 )
 from pop3frames.message import Message
+from pop3frames.protocol.grammar import plain_number
 
 if TYPE_CHECKING:
     import pandas
@@ -54,11 +55,12 @@ class POP3ProtocolHandler(Connection):
         """Message numbers, and the octets of the whole mailbox."""
         with self._looking() as session:
             sizes = session.sizes()
-        return list(sizes), sum(sizes.values())
+            return session.numbers(sizes), sum(sizes.values())
 
     def fetch_message(self, message_id: int) -> dict[str, Any] | None:
         """The message dict; None, and a line in the log, when that message cannot be fetched."""
-        with self._looking() as session:
+        message_id = _plain(message_id)
+        with self._looking(message_id) as session:
             for number, raw in session.retrieve([message_id], {}):
                 if isinstance(raw, bytes):
                     return self._row(number, raw).to_dict()
@@ -104,11 +106,15 @@ class POP3ProtocolHandler(Connection):
 
     def delete_messages(self, message_ids: Iterable[int]) -> tuple[int, int]:
         """How many were marked and how many were not. An unconfirmed QUIT of an own session: none was."""
-        numbers = list(message_ids)
+        numbers = [_plain(number) for number in message_ids]
         with self.operation(commit=True) as session:
+            for number, uidl in session.unique_ids().items():
+                self._listed.setdefault(number, uidl)
             marked = sum(self._mark(session, number) for number in numbers)
         if session.quit_confirmed is False:
             marked = 0
+        if session.quit_confirmed and marked and not session.unique_ids():
+            self._moved = True
         return marked, len(numbers) - marked
 
     # Mailbox
@@ -121,9 +127,9 @@ class POP3ProtocolHandler(Connection):
 
     def get_message_size(self, message_id: int) -> int:
         """Octets of one message as LISTed; -1, and a line in the log, when there is no such message."""
-        with self._looking() as session:
+        with self._looking(message_id) as session:
             try:
-                return session.size(message_id)
+                return session.size(_plain(message_id))
             except (POP3CommandError, POP3UsageError) as exc:
                 log.warning("no size of message %s: %s", message_id, exc)
                 return -1
@@ -156,8 +162,8 @@ class POP3ProtocolHandler(Connection):
 
     def top(self, message_id: int, lines: int = 0) -> bytes:
         """The header and the first `lines` lines of the body, as they came. Marks nothing as read."""
-        with self._looking() as session:
-            return session.top(message_id, lines)
+        with self._looking(message_id) as session:
+            return session.top(_plain(message_id), lines)
 
     # Tables
 
@@ -201,17 +207,24 @@ class POP3ProtocolHandler(Connection):
             raise POP3ConnectionError(f"cannot connect to {self.hostname}:{self.port}: {exc}") from exc
 
     @contextlib.contextmanager
-    def _looking(self) -> Iterator[Session]:
-        """A session for looking at messages: what is deleted by number later must be what was seen there."""
+    def _looking(self, number: int | None = None) -> Iterator[Session]:
+        """A session for looking at one message or all: what is deleted later must be what was seen there."""
         with self.operation() as session:
-            self._listed = session.unique_ids()
+            self._see(session, number)
             yield session
+
+    def _see(self, session: Session, number: int | None = None) -> None:
+        now = session.unique_ids()
+        if number is None:
+            self._listed, self._moved = dict(now), False
+        elif number in now:
+            self._listed[number] = now[number]
 
     def _fetch(
         self, message_ids: Iterable[int] | None
     ) -> Iterator[tuple[int, bytes | POP3Error, str | None]]:
         """What `iter_raw` yields, with unique-ids."""
-        waiting = None if message_ids is None else list(message_ids)
+        waiting = None if message_ids is None else [_plain(number) for number in message_ids]
         uidls: dict[int, str] | None = None  # what the numbers mean: as the first session lists them
         lost = False
         while True:
@@ -220,9 +233,12 @@ class POP3ProtocolHandler(Connection):
                 with self.operation() as session:
                     now = session.unique_ids()
                     if uidls is None:
-                        uidls = self._listed = now
+                        uidls = now
+                        for seen in [None] if waiting is None else waiting:
+                            self._see(session, seen)
                     sizes = session.sizes() if session.pipelines or waiting is None else {}
-                    waiting = list(sizes) if waiting is None else waiting
+                    waiting = session.numbers(sizes) if waiting is None else waiting
+                    usable = session.usable_ids()
                     moved = [number for number in waiting if now.get(number) != uidls.get(number)]
                     for number in moved:
                         yield number, POP3CommandError("RETR", "it has another number since the loss"), None
@@ -230,7 +246,7 @@ class POP3ProtocolHandler(Connection):
                     established = True
                     for number, raw in session.retrieve(waiting, sizes):
                         done += 1
-                        yield number, raw, uidls.get(number)
+                        yield number, raw, usable.get(number)
                         self._check_lease()  # a handler given back meanwhile must not touch the connection
                 return
             except POP3ConnectionError as exc:
@@ -243,8 +259,6 @@ class POP3ProtocolHandler(Connection):
     def _go_on(self) -> None:
         """Replace the open session that was lost, if one was open."""
         if self._session is not None:
-            if self._session.marked:
-                warnings.warn("marks were lost with the connection: those messages stay", stacklevel=2)
             self.connect()
 
     def _mark(self, session: Session, number: int) -> bool:
@@ -252,6 +266,9 @@ class POP3ProtocolHandler(Connection):
         try:
             if expected is not None and session.unique_ids().get(number) != expected:
                 log.warning("message %d was not marked: it is not the one that was listed", number)
+                return False
+            if self._moved and session is not self._session and not session.unique_ids():
+                log.warning("message %s was not marked: deletions have moved the numbers, list again", number)
                 return False
             session.delete(number)
         except (POP3CommandError, POP3UsageError) as exc:
@@ -261,3 +278,7 @@ class POP3ProtocolHandler(Connection):
 
     def _row(self, number: int, raw: bytes, uidl: str | None = None) -> Message:
         return as_row(raw, number, account=f"{self.username}@{self.hostname}", uidl=uidl)
+
+
+def _plain(number: int) -> int:
+    return plain_number(number)  # type: ignore[return-value]  # what is no number is refused where it is used

@@ -7,7 +7,7 @@ retry, no stored credentials.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
 from pop3frames.client.credentials import Secret
@@ -99,7 +99,10 @@ class POP3(Exchange):
         """PASS: log in. Raises POP3AuthenticationError, or POP3BusyError when the mailbox is in use."""
         pswd = pswd if isinstance(pswd, Secret) else Secret(pswd)
         self._warn_of_plain_text()
-        return self._logged_in(self._exchange(grammar.PASS, pswd.reveal), pswd)
+        return self._logged_in(
+            self._exchange(grammar.PASS, pswd.reveal),
+            lambda text: pswd.reveal().encode(errors="replace") in text,
+        )
 
     def auth_plain(self, user: str, pswd: str | Secret) -> bytes:
         """AUTH PLAIN in two steps (RFC 5034, RFC 4616): for servers that refuse USER and PASS."""
@@ -112,7 +115,12 @@ class POP3(Exchange):
         reply = self._next_reply()
         if reply.challenge is not None:  # PLAIN has one response (RFC 4616): whatever this is, it is no login
             raise self._give_up("the server goes on asking after the response of AUTH PLAIN")
-        return self._logged_in(reply, pswd)
+        return self._logged_in(
+            reply,
+            lambda text: (
+                pswd.reveal().encode(errors="replace") in text or sasl.plain(user, pswd.reveal) in text
+            ),
+        )
 
     def capa(self) -> Capabilities:
         """Capabilities and their arguments, asked now (RFC 2449); POP3CommandError where there is no CAPA."""
@@ -193,9 +201,13 @@ class POP3(Exchange):
 
     # Behind the verbs
 
-    def _logged_in(self, reply: Reply, secret: Secret) -> bytes:
-        # A server that echoes what it refuses must not put the password into the error.
-        reply.status = reply.status.replace(secret.reveal().encode(errors="replace"), b"***")
+    def _logged_in(self, reply: Reply, gives_away: Callable[[bytes], bool]) -> bytes:
+        # A server that echoes what it refuses must not put the password into the error. The whole text goes:
+        # a gap in a known sentence would tell the password too.
+        if gives_away(reply.status):
+            code = reply.code if reply.code and not gives_away(reply.code.encode()) else None
+            shown = f"[{code}] " * bool(code) + "(not shown: it repeats the password)"
+            reply.status = (grammar.OK if reply.ok else grammar.ERR) + b" " + shown.encode()
         self._capabilities = None  # what is announced may change with the login: Gmail does
         return self._checked(reply).status
 

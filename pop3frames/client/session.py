@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ class Session:
     lost: bool = False
     retrieved: bool = False  # RETR was sent: on servers with EXPIRE 0 a QUIT may now hide mail
     marked: bool = False  # DELE was answered +OK: lost with the session
+    all_kept: bool = False  # what was RETRed is safe in a dataset: a QUIT may hide it on the server
     quit_confirmed: bool | None = None  # None: not ended by QUIT
     _uidls: dict[int, str] | None = None
 
@@ -70,6 +72,8 @@ class Session:
         except POP3CommandError as exc:
             if exc.__cause__ is None:
                 raise
+            if secret.reveal() in exc.text:
+                raise POP3AuthenticationError("PASS", "(not shown: it repeats the password)") from None
             raise POP3AuthenticationError("PASS", exc.text) from exc.__cause__
         self.username = username
 
@@ -95,6 +99,15 @@ class Session:
                 log.info("no unique-ids: %s", exc)
                 self._uidls = {}
         return self._uidls
+
+    def numbers(self, sizes: Mapping[int, int]) -> list[int]:
+        """Every message that LIST or UIDL names: a line that cannot be read hides no message."""
+        return sorted(sizes.keys() | self.unique_ids().keys())
+
+    def usable_ids(self) -> dict[int, str]:
+        """Unique-ids that occur once: RFC 1939 section 7 lets a server give one to several equal messages."""
+        times = Counter(self.unique_ids().values())
+        return {number: uidl for number, uidl in self.unique_ids().items() if times[uidl] == 1}
 
     def retrieve(self, numbers: Sequence[int], sizes: Mapping[int, int]) -> Iterator[Fetched]:
         """Number and raw message, or why that message failed, for each number in order."""

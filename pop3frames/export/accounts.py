@@ -37,7 +37,11 @@ class Account:
             self.name.encode()
         except UnicodeEncodeError as exc:  # undecodable octets of a command line
             raise POP3UsageError("an account's name must be text that UTF-8 can encode") from exc
-        self.handler()
+        try:
+            self.handler()
+        except POP3UsageError:
+            object.__setattr__(self, "secret", "")  # it may be a password, and tracebacks show this object
+            raise
 
     def asked(self) -> Account:
         """The account with its password typed now, if it is one to type: a run that reconnects asks once."""

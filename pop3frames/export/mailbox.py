@@ -26,6 +26,7 @@ from pop3frames.protocol.grammar import DEFAULT_LIMITS
 COMMIT_OCTETS = 256 << 20  # of raw mail: parts of 64 to 256 MB, the size readers like
 COMMIT_SECONDS = 60.0  # a crash costs at most a minute of fetching again
 MOST_LOSSES = 5  # connections lost one after another, with nothing stored in between, before a run gives up
+RENUMBERED = 5  # a mailbox of at least so many mails, none of them known, is worth a warning
 MOST_BREAKS = 2  # of the connection in one and the same message, before it is skipped and named
 MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
 UNLOCKING = Retry()  # how long to wait for a server that has not noticed yet that our lost session is gone
@@ -33,7 +34,7 @@ UNLOCKING = Retry()  # how long to wait for a server that has not noticed yet th
 
 @dataclass(frozen=True)
 class FailedMessage:
-    """A message that is on the server and not in the dataset, and why. It is tried again in the next run."""
+    """A message that is on the server and not in the dataset, and why. The next run tries it again."""
 
     number: int
     uidl: str | None
@@ -112,6 +113,7 @@ class _Run:
     left: int = 0
     new: int = 0
     staged: int = 0  # messages that wait for a commit: not stored yet
+    staged_all: bool = True  # whether every RETR of the session at hand became a row
     octets: int = 0
     flagged: set[str] = field(default_factory=set)  # unique-ids with a row, of messages that count as failed
     failed: list[FailedMessage] = field(default_factory=list)
@@ -125,8 +127,7 @@ class _Run:
         while True:
             established = False
             try:
-                # On a server that hides what was RETRed (EXPIRE 0), only kept bytes justify a QUIT.
-                with handler.operation(commit=self.keep_raw) as session:
+                with handler.operation() as session:
                     established = True
                     self._pass(session)
                 return
@@ -165,11 +166,18 @@ class _Run:
         )
 
     def _pass(self, session: Session) -> None:
-        uidls, sizes = _usable(session.unique_ids()), session.sizes()
-        numbers = sorted(sizes.keys() | session.unique_ids().keys())
+        uidls, sizes = session.usable_ids(), session.sizes()
+        numbers = session.numbers(sizes)
         done = self.known.uidls - self.flagged
-        waiting = [number for number in numbers if uidls.get(number) not in done]
+        waiting = [
+            number
+            for number in numbers
+            if uidls.get(number) not in done or sizes.get(number, 0) > DEFAULT_LIMITS.message
+        ]
+        if len(waiting) == len(numbers) >= RENUMBERED and done and uidls:
+            log.warning("%s: no unique-id is known; has the server renumbered its mail?", self.account.name)
         self.listed, self.left, self.failed = len(numbers), len(waiting), []
+        self.staged_all = True
         if not waiting:
             return
         self.bar.start(len(waiting), sum(sizes.get(number, 0) for number in waiting))
@@ -178,6 +186,8 @@ class _Run:
         finally:
             # Whole messages are stored whatever ended the pass, Ctrl-C too; a failed commit explains itself.
             self._commit()
+        # On a server that hides what was RETRed (EXPIRE 0), only kept bytes justify a QUIT.
+        session.all_kept = self.keep_raw and self.staged_all
 
     def _commit(self) -> None:
         if self.writer.rows:  # none: nothing is staged, or the disk refused it and the next run fetches it
@@ -205,7 +215,7 @@ class _Run:
 
     def _flag(self, session: Session, number: int, uidl: str | None, size: int) -> None:
         """A row with the headers only, so that the table shows what is missing."""
-        if uidl is None or uidl in self.flagged or self.blamed[uidl]:
+        if uidl is None or uidl in self.known.uidls or uidl in self.flagged or self.blamed[uidl]:
             return
         try:
             header = session.top(number, 0)
@@ -232,6 +242,7 @@ class _Run:
                 else:
                     self._fail(number, uidls.get(number), str(raw))
                     refusals += 1
+                    self.staged_all = False
                 if fetched >= COMMIT_OCTETS or time.monotonic() - committed >= COMMIT_SECONDS:
                     self._commit()
                     committed, fetched = time.monotonic(), 0
@@ -261,6 +272,8 @@ class _Run:
         if self.writer.add([row]):
             self.staged += 1
             self.losses = 0
+        else:
+            self.staged_all = False  # stored before, perhaps without its bytes
         self.octets += len(raw)
         self.left -= 1
         self.bar.step(len(raw))
@@ -269,12 +282,6 @@ class _Run:
         self.failed.append(FailedMessage(number, uidl, reason))
         self.left -= 1
         self.bar.step(0)
-
-
-def _usable(uidls: dict[int, str]) -> dict[int, str]:
-    """Unique-ids that occur once: RFC 1939 section 7 lets a server give one to several equal messages."""
-    times = Counter(uidls.values())
-    return {number: uidl for number, uidl in uidls.items() if times[uidl] == 1}
 
 
 def _key(number: int, uidls: dict[int, str]) -> str | int:

@@ -171,15 +171,18 @@ class ClientConversation:
             if line is None:
                 return None
             if not line.endswith(CRLF):
-                raise POP3ProtocolError(f"a line ends with a bare LF, not CRLF: {printable(line)!r}")
+                reason = f"a line ends with a bare LF, not CRLF{_quoted(verb, line)}"
+                del line
+                raise POP3ProtocolError(reason)
             status = line[:-2]
             if verb is grammar.AUTH and (status + b" ").startswith(grammar.CONTINUATION):
                 return Reply(verb, arguments, True, status, challenge=status[2:])
             if not _is_status(status, OK) and not _is_status(status, ERR):
-                raise POP3ProtocolError(
-                    f"the reply to {verb} starts with neither +OK nor -ERR, the session is out of step: "
-                    f"{printable(status, 60)!r}"
+                reason = (
+                    f"starts with neither +OK nor -ERR, the session is out of step{_quoted(verb, status)}"
                 )
+                del line, status
+                raise POP3ProtocolError(f"the reply to {verb} {reason}")
             ok = status.startswith(OK)
             if not ok or not verb.is_multiline(len(arguments)):
                 return self._complete(ok, status, None)
@@ -216,6 +219,11 @@ class ClientConversation:
     def _break(self, reason: str) -> POP3ProtocolError:
         self._broken = True
         return POP3ProtocolError(reason)
+
+
+def _quoted(verb: Verb, line: bytes) -> str:
+    """What came, for an error; but nothing where it may repeat a password."""
+    return "" if verb in grammar.LOGIN_VERBS else f": {printable(line, 60)!r}"
 
 
 def _is_status(line: bytes, indicator: bytes) -> bool:

@@ -7,7 +7,9 @@ all read it. Nothing here does I/O, and wire verbs are spelled nowhere else.
 from __future__ import annotations
 
 import enum
+import operator
 from dataclasses import dataclass
+from typing import SupportsIndex, TypeGuard
 
 CRLF = b"\r\n"
 
@@ -131,6 +133,13 @@ DEFAULT_LIMITS = Limits()
 LARGEST_NUMBER = 2**31 - 1
 
 
-def is_message_number(value: object) -> bool:
+def plain_number(value: object) -> object:
+    """An integer of another kind, such as numpy's, as an int; anything else as it is."""
+    if type(value) is int or isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        return value
+    return operator.index(value)
+
+
+def is_message_number(value: object) -> TypeGuard[int]:
     """Whether `value` can stand for a message: an int, no bool, from 1 (RFC 1939 section 5) to 2147483647."""
     return type(value) is int and 1 <= value <= LARGEST_NUMBER

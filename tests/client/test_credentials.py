@@ -7,11 +7,13 @@ import getpass
 import json
 import logging
 import pickle
+import poplib
 import pprint
 import traceback
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
+from unittest.mock import patch
 
 import keyring
 import keyring.backend
@@ -24,6 +26,7 @@ from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.client.pool import POP3ConnectionPool
 from pop3frames.client.pop3 import POP3
 from pop3frames.errors import POP3AuthenticationError, POP3Error, POP3UsageError
+from pop3frames.protocol import sasl
 from pop3frames.protocol.grammar import Limits
 from pop3frames.server.embedded import EmbeddedServer
 
@@ -268,7 +271,17 @@ def test_a_wrong_password_is_in_no_error_log_or_traceback(
     assert "Y2FuYXJ5" not in shown  # base64 of "canary"
 
 
-@pytest.mark.parametrize("ending", [b"-ERR bad password %s for ann\r\n", b"", b"what?\r\n"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        b"-ERR bad password %s for ann\r\n",
+        b"",
+        b"what?\r\n",
+        b"PASS %s\r\n",
+        b"-ERR bad %s\n",
+        b"+OK[%s]\r\n",
+    ],
+)
 @pytest.mark.parametrize(
     ("login", "then"), [(_login_with, CLOSE), (_authenticate_with, RESET), (_pop3_with, STALL)]
 )
@@ -314,3 +327,47 @@ def test_a_password_that_cannot_be_sent_is_refused_without_showing_it(
         logins[login](client)
 
     assert CANARY not in _everything(raised.value)
+
+
+@pytest.mark.parametrize("password", ["wrong", "a", "AUTH"])
+def test_an_echoed_password_is_not_told_by_a_gap_in_the_text(password: str) -> None:
+    """`[AUTH] *** user name or password` would be as good as the word: the whole text goes."""
+    with ScriptedServer(
+        [GREETING, ("USER .*", b"+OK\r\n"), ("PASS .*", b"-ERR [AUTH] wrong one\r\n")]
+    ) as server:
+        client = POP3("127.0.0.1", server.port, timeout=5)
+        client.user("ann")
+        with pytest.raises(POP3AuthenticationError) as raised:
+            client.pass_(password)
+        client.close()
+
+    told = raised.value.text
+    assert ("not shown" in told) == (password in "[AUTH] wrong one")
+    assert "***" not in told
+
+
+@pytest.mark.parametrize("ending", [b"-ERR bad %s\r\n", b"%s\r\n", b"-ERR %s\n"])
+def test_the_response_of_auth_plain_is_not_shown_either(ending: bytes) -> None:
+    """Base64 hides nothing."""
+    response = sasl.plain("ann", lambda: CANARY)
+    script = [GREETING, ("AUTH PLAIN", b"+ \r\n"), (".*", ending.replace(b"%s", response))]
+    with ScriptedServer(script) as server:
+        client = POP3("127.0.0.1", server.port, timeout=5)
+        with pytest.raises(POP3Error) as raised:
+            client.auth_plain("ann", CANARY)
+        client.close()
+
+    assert response.decode() not in _everything(raised.value)
+
+
+def test_a_foreign_clients_words_are_not_passed_on_when_they_hold_the_password() -> None:
+    """Not even as the cause, which a traceback prints."""
+    with patch("pop3frames.client.handler.POP3_SSL") as client:
+        client.return_value.pass_.side_effect = poplib.error_proto(f"-ERR bad {CANARY}")
+        handler = POP3ProtocolHandler("h", 995, "ann", CANARY)
+        handler.connect()
+        with pytest.raises(POP3AuthenticationError) as raised:
+            handler.authenticate()
+
+    assert CANARY not in str(raised.value)
+    assert raised.value.__suppress_context__

@@ -36,7 +36,7 @@ def test_looking_ends_without_quit_where_a_quit_would_hide_mail() -> None:
 
 def test_deleting_quits_there_too() -> None:
     """Else nothing would be deleted."""
-    script = [*LOGIN, ("DELE 1", b"+OK\r\n"), QUIT]
+    script = [*LOGIN, UIDL, ("DELE 1", b"+OK\r\n"), QUIT]
     with ScriptedServer(script) as server:
         assert to(server.port).delete_message(1) is True
 
@@ -53,7 +53,7 @@ def test_an_open_session_warns_before_its_quit_hides_mail() -> None:
 
 def test_a_quit_that_is_cut_is_not_confirmed() -> None:
     """Marked is not deleted: whether it happened, the next listing tells."""
-    script = [*LOGIN, ("DELE 1", b"+OK\r\n"), ("QUIT", CLOSE)]
+    script = [*LOGIN, UIDL, ("DELE 1", b"+OK\r\n"), ("QUIT", CLOSE)]
     with ScriptedServer(script) as server:
         assert to(server.port).delete_messages([1]) == (0, 1)
         with to(server.port) as handler:

@@ -106,3 +106,25 @@ def test_a_bare_rfc_1939_server_is_enough(folder: Path) -> None:
     ]
     with ScriptedServer(script) as server:
         assert (1, 1, 0, 0, 0) == counts(export_mailbox(account_at(server.port), folder))
+
+
+def test_what_was_popped_and_not_stored_keeps_the_run_from_quitting(folder: Path) -> None:
+    """EXPIRE 0: a mail that arrived empty against its LISTed size must not be hidden by our QUIT."""
+    session = expiring(3)
+    session[-1] = ("RETR 3", b"+OK\r\n.\r\n")
+    with ScriptedServer(session) as server:
+        assert (3, 2, 0, 1, 0) == counts(export_mailbox(account_at(server.port), folder, keep_raw=True))
+    assert "RETR 3" == server.commands[-1]
+
+
+def test_a_mailbox_whose_unique_ids_are_all_new_is_worth_a_warning(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A migration renumbers: the mail is fetched again, but not without a word."""
+    with EmbeddedServer(mails(6)) as server:
+        export_mailbox(account_of(server), folder)
+    assert "renumbered" not in caplog.text
+    with EmbeddedServer([message.raw for message in mails(6)]) as server:
+        export_mailbox(account_of(server), folder)
+
+    assert "renumbered" in caplog.text
