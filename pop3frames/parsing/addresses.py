@@ -26,7 +26,7 @@ _WORD = re.compile(rf'=\?[^?\s"]++\?[bBqQ]\?{ENCODED_TEXT}\?=')
 _QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _PARENTHESIS = re.compile(r"[()]|\\.", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_ANGLE = re.compile(r'<([^<>"]*+(?:"[^"]*+"[^<>"]*+)?+)>')
+_ANGLE = re.compile(r'<{1,2}+([^<>"]*+(?:"[^"]*+"[^<>"]*+)?+)>{1,2}+')  # <<a@b>> is an old slip
 _UNCLOSED_ANGLE = re.compile(r"<([^<>,;@]*+@[^<>,;]*+)")
 _COMMENT = re.compile(r"\([^()]*+\)")
 _ROUTE = re.compile(r"\s*+@[^:]*+:")  # RFC 5322 section 4.4: <@a,@b:c@d>
@@ -86,6 +86,7 @@ class _Scan:
         self.comments: list[str] = []
         self.at_seen = False
         self.address: str | None = None
+        self.named = 0  # pieces of the name that stood before the address
 
     def run(self, wanted: int) -> None:
         """Fill `found` with up to `wanted` addresses."""
@@ -159,10 +160,13 @@ class _Scan:
             self._plain("<")
             return at + 1
         if self.address is not None:  # a second one without a comma between: both count
+            name, self.name = self.name[self.named :], self.name[: self.named]
             self._finish()
+            self.name = name
         route = _ROUTE.match(angle[1])
         address = _COMMENT.sub("", angle[1][route.end() :] if route else angle[1])
         self.address = _closed_up(address.strip())
+        self.named = len(self.name)
         return angle.end()
 
     def _finish(self) -> None:

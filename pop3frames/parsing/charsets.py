@@ -28,9 +28,15 @@ _META_CHARSET = re.compile(rb"charset\s*+=\s*+[\"']?+\s*+([A-Za-z0-9_.:-]++)", r
 _META_WITHIN = 1024  # octets, as browsers do
 
 
+_PUNCTUATION = re.compile(r"[^a-z0-9]++")
+# Unicode TR 22 section 1.4: case and punctuation make no other charset ("UTF_8", "windows1251").
+_LOOSELY = {_PUNCTUATION.sub("", label): codec for label, codec in CODECS.items()}
+
+
 @lru_cache(maxsize=512)
 def _codec(label: str) -> str | None:
-    return CODECS.get(label.strip(" \t\"'").lower())
+    label = label.strip(" \t\"'").lower()
+    return CODECS.get(label) or _LOOSELY.get(_PUNCTUATION.sub("", label))
 
 
 def codec_of(label: str) -> str | None:
@@ -62,11 +68,15 @@ def decoded(data: bytes, label: str, notes: Notes, *, html: bool = False) -> str
     return text.replace("\0", "") if "\0" in text else text
 
 
+def lf_lines(data: bytes) -> bytes:
+    """`data` with LF for CRLF, when all its line ends are one of these."""
+    return data.replace(b"\r", b"") if b"\r" in data and not _BARE_CR.search(data) else data
+
+
 def decoded_lines(data: bytes, label: str, notes: Notes, *, html: bool = False) -> str:
     """`decoded`, with LF as the only line end."""
-    wide = codec_of(label) in _WIDE or data.startswith(_BOMS_OF_UTF16)
-    if not wide and b"\r" in data and not _BARE_CR.search(data):
-        data = data.replace(b"\r", b"")  # before decoding: ten times as quick as after
+    if codec_of(label) not in _WIDE and not data.startswith(_BOMS_OF_UTF16):
+        data = lf_lines(data)  # before decoding: ten times as quick as after
     text = decoded(data, label, notes, html=html)
     if "\r" in text:
         text = io.IncrementalNewlineDecoder(None, translate=True).decode(text, final=True)
@@ -83,11 +93,15 @@ def raw_text(data: bytes) -> str:
 
 
 def _labelled(data: bytes, codec: str, notes: Notes) -> str:
+    if codec == "utf_8" and data.startswith(_BOMS_OF_UTF16):  # which no UTF-8 can hold
+        codec = "utf_16"
     if codec == "utf_8":
         return _utf8(data, notes)
+    text = None
+    if codec in _WIDE and b"\0" not in data and not data.startswith(_BOMS_OF_UTF16):
+        text = _strict(data, "utf_8")  # wide text with not one blank or line end: somebody's label is wrong
     if codec == "utf_16":
         codec = _byte_order(data)
-    text = None
     if codec == "cp1252":  # true Latin text almost never is valid UTF-8 by chance
         text = _strict(data, "utf_8")
     if text is None:
@@ -142,7 +156,8 @@ def _utf8(data: bytes, notes: Notes) -> str:
         return data.decode("utf_8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         notes.add("charset")
-        cut_short = error.end == len(data) and error.reason == "unexpected end of data"
+        # One octet alone proves nothing: the end of "caf\xe9" in Latin 1 looks like it too.
+        cut_short = error.reason == "unexpected end of data" and error.end - error.start > 1
     text = data.decode("utf_8", "replace")
     bad = text.count("\ufffd")
     good = len(text) - bad - len(text.encode("ascii", "ignore"))

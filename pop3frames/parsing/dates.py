@@ -28,7 +28,14 @@ _USUAL = re.compile(
     rb"\s*+(?:[A-Za-z]{3,9}+\s*+,?+\s*+)?+(\d{1,2}+)[\s-]++([A-Za-z]{3})[a-z]*+\.?+[\s-]++(\d{2,4}+)[\s,]++"
     rb"(\d{1,2}+):(\d{2}+)(?::(\d{2}+))?+(?:\s*+(?:([+-])(\d\d)(\d\d)|([A-Za-z]++)))?+\s*+(?:\(|\Z)"
 )
-_COMMENT = re.compile(rb"\([^()]*+\)")
+_COMMENT = re.compile(rb"\((?:[^()\\]|\\.)*+\)")
+# What programs that know no mail write: ISO 8601 (RFC 3339), with a blank for the "T" or without a zone.
+_ISO_8601 = re.compile(
+    rb"\s*+(\d{4})-(\d\d)-(\d\d)[Tt ]\s*+(\d\d):(\d\d)(?::(\d\d)(?:[.,]\d++)?+)?+"
+    rb"\s*+(?:[Zz]|([+-])(\d\d):?+(\d\d))?+\s*+\Z"
+)
+_AROUND_COLON = re.compile(rb"\s*+:\s*+")
+_FRACTION = re.compile(rb"(:\d\d)[.,]\d++")
 _UNIX_EPOCH = date(1970, 1, 1).toordinal()
 _EARLIEST = (date(1900, 1, 1).toordinal() - _UNIX_EPOCH) * 86_400  # seconds
 _LATEST = (date(9999, 12, 31).toordinal() - _UNIX_EPOCH) * 86_400 + 86_399
@@ -66,11 +73,21 @@ def milliseconds(value: bytes) -> int | None:
     )
 
 
+def _iso_8601(value: re.Match[bytes]) -> int | None:
+    year, month, day, hour, minute, second, sign, zone_hours, zone_minutes = value.groups()
+    offset = (int(zone_hours) * 60 + int(zone_minutes)) * 60 if sign else 0
+    clock = (int(hour), int(minute), int(second or 0))
+    return _moment(int(year), int(month), int(day), clock, -offset if sign == b"-" else offset)
+
+
 def _unusual(value: bytes) -> int | None:
     """Other orders and spellings ("Thu Feb 13 09:02:03 1969"), by the standard library's tolerant reader."""
     value = value.strip()[:_LONGEST]
     for _ in range(3):  # comments, nested ones from the inside
         value = _COMMENT.sub(b" ", value)
+    if iso_8601 := _ISO_8601.match(value):
+        return _iso_8601(iso_8601)
+    value = _FRACTION.sub(rb"\1", _AROUND_COLON.sub(b":", value))
     text = b" ".join(value.split()).replace(b" ,", b",").decode("ascii", "replace")
     try:
         found = parsedate_tz(text)

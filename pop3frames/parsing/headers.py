@@ -28,6 +28,7 @@ _NEEDED = re.compile(  # the look-ahead refuses most lines before the names are 
 )
 _CONTENT = re.compile(rb"\n(Content-(?:Type|Transfer-Encoding|Disposition))[ \t]*+:" + _VALUE, re.IGNORECASE)
 _RECEIVED = re.compile(rb"\nReceived[ \t]*+:" + _VALUE, re.IGNORECASE)
+_FIELDS = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+\n?+(?:[ \t][^\n]*+\n?+)*+)*+")
 _ANY_FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:" + _VALUE)
 
 # What may stand before the first field: a byte order mark, empty lines, mbox lines ("From alice Mon ..."),
@@ -76,9 +77,16 @@ def part_fields(raw: bytes, start: int, end: int, limits: Limits, notes: Notes) 
     return _first_of_each(_CONTENT.findall(raw, start - 1, _looked_at(raw, start - 1, end, limits, notes)))
 
 
-def has_fields(raw: bytes, start: int, end: int) -> bool:
-    """Whether there is any field at all in the block raw[start:end], which a line end precedes."""
-    return _ANY_FIELD.search(raw, start - 1, end) is not None
+def text_start(raw: bytes, start: int, end: int, ended: bool) -> int:
+    """Where the fields of a part's block raw[start:end] give way to text; `end` when they do not.
+
+    A line that is no field is only skipped when fields follow. In a block that an empty line did not end,
+    text may look like fields ("Note: ..."), so that only Content-* fields count there.
+    """
+    fields = _FIELDS.match(raw, start, end)
+    at = fields.end() if fields else start
+    more = _ANY_FIELD if ended else _CONTENT
+    return end if at == end or more.search(raw, at - 1, end) else at
 
 
 def _first_of_each(found: list[tuple[bytes, bytes]]) -> Fields:

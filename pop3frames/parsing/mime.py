@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pop3frames.parsing.headers import Fields, block_end, has_fields, part_fields
+from pop3frames.parsing.headers import Fields, block_end, part_fields, text_start
 from pop3frames.parsing.limits import Limits, Notes
 from pop3frames.parsing.parameters import ContentType, Disposition, content_type, disposition
 from pop3frames.parsing.transfer import IDENTITY, encoding_of
@@ -94,8 +94,9 @@ class _Walk:
     def _part(self, head: int, end: int, default: ContentType) -> Part:
         head_end, start = block_end(self.raw, head, end)
         fields = part_fields(self.raw, head, head_end, self.limits, self.notes)
-        if not fields and head < head_end and not has_fields(self.raw, head, head_end):
-            head_end = start = head  # not a header block: somebody forgot the empty line before the text
+        text = text_start(self.raw, head, head_end, start < end)
+        if text < head_end:  # somebody forgot the empty line before it
+            head_end = start = text
         return described(fields, (head, head_end, start, end), default, self.limits, self.notes)
 
     def _split(self, part: Part) -> list[tuple[int, int]]:

@@ -20,8 +20,10 @@ _CACHED_VALUE = 1024  # octets
 # One parameter: its name, a quoted value (its quotes undone by _unquoted) or a bare one up to the next ";".
 _PARAMETER = re.compile(r';\s*+([^=;\s"]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"|([^;]*+))', re.DOTALL)
 _ESCAPE = re.compile(r'\\(["\\])')  # others stand for themselves: C:\TEMP\a.txt is sent as it is
-_MEDIA_TYPE = re.compile(r'\s*+([^\s\x00-\x1f/;,"()=]++)\s*+/\s*+([^\s\x00-\x1f/;,"()=]++)')
-_TOKEN = re.compile(r'\s*+([^\s;="]++)\s*+(?:;|$)')
+_MEDIA_TYPE = re.compile(
+    r'\s*+(?:\([^()]*+\)\s*+)?+([^\s\x00-\x1f/;,"()=]++)\s*+/\s*+([^\s\x00-\x1f/;,"()=]++)'
+)
+_TOKEN = re.compile(r'\s*+"?+([^\s;=",()]++)"?+\s*+(?!=)')
 _PIECE = re.compile(r"([^*]++)(?:\*(\d{1,6}))?+(\*)?+")  # RFC 2231: name*0*, name*1, name*
 
 
@@ -55,8 +57,7 @@ def disposition(value: bytes, limits: Limits) -> Disposition:
 
 def _read_content_type(value: bytes, limits: Limits) -> ContentType:
     notes: Notes = set()
-    text, found = _parameters(value, limits, notes)
-    media_type = _MEDIA_TYPE.match(text)
+    media_type, found = _parameters(value, _MEDIA_TYPE, limits, notes)
     return ContentType(
         f"{media_type[1]}/{media_type[2]}".lower() if media_type else "text/plain",
         found.get("charset", "").strip().partition(" ")[0],  # after the blank: a comment, or a lost ";"
@@ -68,8 +69,7 @@ def _read_content_type(value: bytes, limits: Limits) -> ContentType:
 
 def _read_disposition(value: bytes, limits: Limits) -> Disposition:
     notes: Notes = set()
-    text, found = _parameters(value, limits, notes)
-    kind = _TOKEN.match(text)
+    kind, found = _parameters(value, _TOKEN, limits, notes)
     filename = decoded_words(found.get("filename", ""), limits, notes)
     return Disposition(kind[1].lower() if kind else "", filename, frozenset(notes))
 
@@ -78,17 +78,21 @@ _content_type = lru_cache(maxsize=1024)(_read_content_type)
 _disposition = lru_cache(maxsize=1024)(_read_disposition)
 
 
-def _parameters(value: bytes, limits: Limits, notes: Notes) -> tuple[str, dict[str, str]]:
-    """The unfolded value as text, and its parameters by name in lower case: the first of a name wins."""
+def _parameters(
+    value: bytes, leading: re.Pattern[str], limits: Limits, notes: Notes
+) -> tuple[re.Match[str] | None, dict[str, str]]:
+    """What the value begins with, and its parameters by name in lower case: the first of a name wins."""
     value = unfolded(value)
     if len(value) > limits.header_value:
         notes.add("limit:header_value")
         value = value[: limits.header_value]
     text = raw_text(value)
+    beginning = leading.match(text)
+    rest = text[beginning.end() :] if beginning else text
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
     counts = {"parameters": 0, "pieces": 0}
-    for parameter in _PARAMETER.finditer(f";{text}"):
+    for parameter in _PARAMETER.finditer(";" + rest.lstrip(", ")):  # a comma, or nothing: a lost ";"
         name, quoted, bare = parameter.groups()
         content = bare.strip().strip('"') if quoted is None else _ESCAPE.sub(r"\1", quoted)
         kind = "pieces" if "*" in name else "parameters"
@@ -102,8 +106,9 @@ def _parameters(value: bytes, limits: Limits, notes: Notes) -> tuple[str, dict[s
             base, number, extended = piece.groups()
             pieces.setdefault(base.lower(), {}).setdefault(int(number or 0), (content, extended is not None))
     for base, numbered in pieces.items():  # RFC 2231 wins over the plain parameter of the same name
-        plain[base] = _joined_pieces([numbered[number] for number in sorted(numbered)], notes)
-    return text, plain
+        if 0 in numbered or base not in plain:  # without a beginning it is a rest
+            plain[base] = _joined_pieces([numbered[number] for number in sorted(numbered)], notes)
+    return beginning, plain
 
 
 def _joined_pieces(pieces: list[tuple[str, bool]], notes: Notes) -> str:

@@ -31,8 +31,8 @@ def parse_message(raw: Raw, *, number: int = 0, limits: Limits = DEFAULT_LIMITS)
     data = bytes(raw)
     try:
         return _noted(_row, data, number, limits)
-    except Exception:  # noqa: BLE001  RecursionError and MemoryError too: one mail must not stop a run
-        _report(data)
+    except Exception as error:  # noqa: BLE001  RecursionError, MemoryError too: one mail must not stop a run
+        _report(error, data)
     try:
         return _noted(fallback.compat32_row, data, number, limits)
     except Exception:  # noqa: BLE001
@@ -48,8 +48,8 @@ def parse_headers(raw: Raw, *, number: int = 0, limits: Limits = DEFAULT_LIMITS)
     data = bytes(raw)
     try:
         return _noted(_header_row, data, number, limits)
-    except Exception:  # noqa: BLE001
-        _report(data)
+    except Exception as error:  # noqa: BLE001
+        _report(error, data)
         return fallback.minimal_row(data, number)
 
 
@@ -84,6 +84,7 @@ def _header_row(raw: bytes, number: int, limits: Limits, notes: Notes) -> Messag
     return message
 
 
-def _report(raw: bytes) -> None:
-    """A fallback is a bug of this room: the hash finds the mail again, and shows nothing of it."""
-    _log.warning("the mail with SHA-256 %s needed a fallback", hashlib.sha256(raw).hexdigest(), exc_info=True)
+def _report(error: Exception, raw: bytes) -> None:
+    """A fallback is a bug of this room: the hash finds the mail again. The error's text may quote it."""
+    kind, content_hash = type(error).__name__, hashlib.sha256(raw).hexdigest()
+    _log.warning("%s: the mail with SHA-256 %s needed a fallback", kind, content_hash)

@@ -15,18 +15,19 @@ _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_LETTERS = bytes(set(range(256)) - set(_LETTERS))
 _SLICE = 1 << 20  # octets counted at a time, so that counting a large attachment needs no memory
 
-IDENTITY = "identity"
+IDENTITY, QUOTED_PRINTABLE = "identity", "quoted-printable"
 _IDENTITIES = ("", "7bit", "8bit", "binary", "7-bit", "8-bit", "7bits", "8bits", "none")
 
 
 def encoding_of(value: bytes) -> str:
     """The encoding a Content-Transfer-Encoding value names; "identity" for those that change nothing."""
-    token = _TOKEN.search(value)
+    token = _TOKEN.search(_COMMENT.sub(b"", value, count=1))
     name = token[0].decode("ascii").lower() if token else ""
     return IDENTITY if name in _IDENTITIES else name
 
 
 _TOKEN = re.compile(rb"[A-Za-z0-9_-]++")
+_COMMENT = re.compile(rb"\A\s*+\([^()]*+\)")
 
 
 def decoded_bytes(data: bytes, encoding: str, notes: Notes) -> bytes:
@@ -85,7 +86,17 @@ def _base64(data: bytes, notes: Notes) -> bytes:
 
 
 def _quoted_printable(data: bytes, notes: Notes) -> bytes:  # noqa: ARG001
-    return binascii.a2b_qp(data)
+    content = binascii.a2b_qp(data)
+    longer_breaks = data.count(b"=\r\n") if b"\r" in data else 0
+    if len(content) == len(data) - 2 * data.count(b"=") - longer_breaks:
+        return content  # each "=" was an escape or a soft line break: nothing odd, and no search for it
+    return binascii.a2b_qp(_NO_ESCAPE.sub(b"=3D", _SOFT_BREAK.sub(b"=\n", data)))
+
+
+# What a2b_qp reads otherwise than RFC 2045 section 6.7: blanks behind the "=" of a soft line break belong to
+# it, a bare CR there is no licence to drop the rest of the line, and "==" is two characters.
+_SOFT_BREAK = re.compile(rb"=[ \t]*+(?:\r*+\n|\r|(?<=[ \t])\Z)")
+_NO_ESCAPE = re.compile(rb"=(?==)")
 
 
 def _uuencode(data: bytes, notes: Notes) -> bytes:
@@ -119,7 +130,7 @@ def _uu_line(line: bytes, notes: Notes) -> bytes:
 
 _DECODERS: dict[str, Callable[[bytes, Notes], bytes]] = {
     "base64": _base64,
-    "quoted-printable": _quoted_printable,
+    QUOTED_PRINTABLE: _quoted_printable,
     "uuencode": _uuencode,
     "x-uuencode": _uuencode,
     "x-uue": _uuencode,

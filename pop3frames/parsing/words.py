@@ -72,6 +72,8 @@ def decoded_words(text: str, limits: Limits, notes: Notes) -> str:
 
 def _word_bytes(encoding: str, encoded: str) -> bytes:
     if encoding in "qQ":
+        if encoded.endswith("="):  # there are no soft line breaks in a word: it stands for itself
+            encoded += "3D"
         return binascii.a2b_qp(encoded.encode(), header=True)
     letters = _NOT_LETTERS.sub("", encoded)
     return binascii.a2b_base64(letters[: len(letters) - (len(letters) % 4 == 1)] + "==")

@@ -1,7 +1,8 @@
-"""Two other readers of mail, brought into the columns of a row: the standard library and fast-mail-parser.
+"""Three other readers of mail, brought into the columns of a row.
 
-Neither is the truth. The adapters are plain on purpose: all they share with pop3frames.parsing is the table
-of charset labels and the rule what is body and what is attachment, which are decisions and not findings.
+The standard library under its old and under its default policy, and fast-mail-parser: none is the truth. The
+adapters are plain on purpose: all they share with pop3frames.parsing is the table of charset labels and the
+rule what is body and what is attachment, which are decisions and not findings.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import email.header
 import email.message
 import email.policy
 import email.utils
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC
 from typing import Any
 
@@ -133,6 +134,75 @@ def _attachment(leaf: email.message.Message) -> tuple[str, str, int | None]:
     payload = leaf.get_payload(decode=True)
     size = len(payload) if isinstance(payload, bytes) else None  # what it opened has no bytes any more
     return _word_text(leaf.get_filename() or ""), leaf.get_content_type(), size
+
+
+# The standard library under its default policy
+
+# Columns it may fail on: it raises on some odd fields, and then it has no opinion about that column.
+_Reader = Callable[[email.message.EmailMessage], Any]
+
+
+def default_columns(raw: bytes) -> Columns:
+    """What `email` finds under policy.default. A column where it raises is missing: it has no opinion."""
+    readers: dict[str, _Reader] = {
+        "subject": lambda tree: _unfolded(tree, "subject"),
+        "from_": lambda tree: ", ".join(_default_addresses(tree, "from")) or None,
+        "to": lambda tree: _default_addresses(tree, "to"),
+        "cc": lambda tree: _default_addresses(tree, "cc"),
+        "received_at": _default_moment,
+        "text_body": lambda tree: _default_text(tree, "plain"),
+        "html_body": lambda tree: _default_text(tree, "html"),
+        "attachments": lambda tree: [
+            _default_attachment(each) for each in _leaves(tree) if not _is_body(each)
+        ],
+    }
+    tree = email.message_from_bytes(raw, _class=email.message.EmailMessage, policy=email.policy.default)
+    found: Columns = {}
+    for column, reader in readers.items():
+        try:
+            found[column] = reader(tree)
+        except Exception:  # AttributeError, LookupError and whatever else it raises on odd mail
+            continue
+    return found
+
+
+def _unfolded(tree: email.message.EmailMessage, name: str) -> str | None:
+    value = tree[name]
+    if value is None:
+        return None
+    data = str(value).encode("utf-8", "surrogateescape")
+    return _utf8_or_latin(data).replace("\t", " ")
+
+
+def _default_addresses(tree: email.message.EmailMessage, name: str) -> list[str]:
+    value = tree[name]
+    return [] if value is None else [str(each) for each in value.addresses]
+
+
+def _default_moment(tree: email.message.EmailMessage) -> int | None:
+    moment = tree["date"].datetime if tree["date"] is not None else None
+    if moment is None:
+        return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()) * 1000
+
+
+def _default_text(tree: email.message.EmailMessage, kind: str) -> str | None:
+    """All texts of a kind in the order they stand; the one get_body prefers must be among them."""
+    texts = [
+        lf(leaf.get_content())
+        for leaf in _leaves(tree)
+        if _is_body(leaf) and leaf.get_content_type() == f"text/{kind}"
+    ]
+    preferred = tree.get_body((kind,))
+    if preferred is not None and preferred.get_content_type() == f"text/{kind}":
+        assert preferred.get_content_disposition() == "attachment" or lf(preferred.get_content()) in texts
+    return "\n".join(texts) if texts else None
+
+
+def _default_attachment(leaf: email.message.Message) -> tuple[str, str, int | None]:
+    payload = leaf.get_payload(decode=True)
+    size = len(payload) if isinstance(payload, bytes) else None
+    return leaf.get_filename() or "", leaf.get_content_type(), size
 
 
 # fast-mail-parser

@@ -39,6 +39,11 @@ def test_every_label_names_a_text_codec_of_python() -> None:
         ("tis-620", "cp874"),
         ("big5", "big5hkscs"),
         (' "utf-8" ', "utf_8"),
+        ("UTF_8", "utf_8"),
+        ("windows1251", "cp1251"),
+        ("CP-850", "cp850"),
+        ("iso8859_11", "cp874"),
+        ("x-sjis", "cp932"),
     ],
 )
 def test_a_label_means_what_the_web_takes_it_for(label: str, codec: str) -> None:
@@ -90,6 +95,7 @@ def test_utf8_with_a_few_bad_bytes_stays_utf8() -> None:
 def test_hardly_any_valid_utf8_is_windows_1252() -> None:
     """The label was a lie, and the row says so."""
     assert read("Grüße für Zoë".encode("cp1252"), "utf-8") == ("Grüße für Zoë", True)
+    assert read(b"caf\xe9", "utf-8") == ("café", True)
 
 
 def test_without_a_label_it_is_a_bom_then_utf8_then_windows_1252() -> None:
@@ -136,6 +142,55 @@ def test_utf16_without_a_bom_is_read_by_its_zeros() -> None:
     assert read("hi".encode("utf-16-le"), "utf-16") == ("hi", False)
     assert read("hi".encode("utf-16-be"), "utf-16") == ("hi", False)
     assert read("hi".encode("utf-16"), "utf-16") == ("hi", False)
+
+
+@pytest.mark.parametrize("label", ["utf-16", "utf-16le", "utf-16be", "utf-32"])
+def test_a_wide_label_on_narrow_text_gives_no_nonsense(label: str) -> None:
+    """Wide text without a single zero octet would hold neither a blank nor a line end."""
+    assert read(b"plain text\r\n", label) == ("plain text\r\n", False)
+    assert read("née".encode(), label) == ("née", False)
+
+
+def test_wide_text_without_zeros_that_is_no_utf8_is_believed() -> None:
+    """Japanese needs neither blanks nor Latin letters."""
+    assert read("日本".encode("utf-16-be"), "utf-16be") == ("日本", False)
+
+
+def test_a_byte_order_mark_of_utf16_overrules_a_label_of_utf8() -> None:
+    """No UTF-8 can begin like that (Encoding Standard, "decode")."""
+    assert read("né".encode("utf-16"), "utf-8") == ("né", False)
+
+
+def test_labels_that_differ_only_in_punctuation_never_mean_two_codecs() -> None:
+    """Else the loose comparison would depend on the order of the table."""
+    found: dict[str, set[str]] = {}
+    for label, codec in CODECS.items():
+        found.setdefault("".join(filter(str.isalnum, label)), set()).add(codec)
+    assert {label: codecs_ for label, codecs_ in found.items() if len(codecs_) > 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "label", "text"),
+    [
+        (b"\x1b(J\\a\x1b(B", "iso-2022-jp", "¥a"),
+        (b"\x1b(I1\x1b(B", "iso-2022-jp", "ｱ"),
+        (b"\xc4\xe3\x81\x40", "gb2312", "你丂"),
+        ("㗎".encode("big5hkscs"), "big5", "㗎"),
+        ("їґ".encode("koi8-u"), "koi8-u", "їґ"),
+        (b"\x85", "windows-874", "…"),
+        ("日本①".encode("cp932"), "x-sjis", "日本①"),
+        (b"Hi +Jjo-", "utf-7", "Hi ☺"),
+        ("é".encode(), "unknown-8bit", "é"),
+        (b"\x80", "iso-8859-1", "€"),
+        (b"\xa4", "iso-8859-15", "€"),
+        ("똠".encode("cp949"), "ks_c_5601-1987", "똠"),
+        (b"~{VPND~}", "hz-gb-2312", "中文"),
+        (codecs.BOM_UTF8 + b"hi", "us-ascii", "hi"),
+    ],
+)
+def test_text_in_a_charset_is_read_as(data: bytes, label: str, text: str) -> None:
+    """Characters beyond the narrow meaning of the label, without a note."""
+    assert read(data, label) == (text, False)
 
 
 def test_utf7_never_gives_a_lone_surrogate() -> None:

@@ -60,6 +60,18 @@ def test_leading_empty_lines_stay_when_no_field_follows() -> None:
     assert parse_message(b"\r\nhello there\r\n").text_body == "hello there\n"
 
 
+def test_a_value_folded_into_two_thousand_lines_is_one() -> None:
+    """Linear, and whole as long as it is below the limit."""
+    row = parse_message(b"Subject: a" + b"\r\n b" * 2000 + b"\r\nTo:\r\n x@y.example\r\n\r\n")
+    assert (row.subject, row.to) == ("a" + " b" * 2000, ["x@y.example"])
+
+
+def test_a_line_of_blanks_continues_a_field_and_ends_no_block() -> None:
+    """RFC 5322 section 4.2; only an empty line ends the block."""
+    row = parse_message(b"Subject: a\r\n \r\nTo: b@x.example\r\n\r\nx")
+    assert (row.subject, row.to, row.text_body) == ("a", ["b@x.example"], "x")
+
+
 def test_a_blank_before_the_colon_is_accepted() -> None:
     """RFC 5322 section 4.5 allows it in old mail."""
     row = parse_message(mail("From : x@y.example", "SUBJECT\t: a"))

@@ -104,6 +104,66 @@ def test_a_part_whose_block_holds_no_field_is_all_text() -> None:
     assert parse_message(raw).text_body == "one\n\ntwo"
 
 
+@pytest.mark.parametrize(
+    ("part", "text", "html"),
+    [
+        (b"Content-Type: text/html\r\n<p>", None, "<p>"),
+        (b"Content-Type: text/html\r\n<p>\r\nNote: b", None, "<p>\nNote: b"),
+        (b"X-Y: z\r\none\r\n\r\ntwo", "one\n\ntwo", None),
+        (b"one\r\nContent-Type: text/html\r\n\r\ntwo", None, "two"),
+        (b"Content-Type: text/html\r\n", None, ""),
+        (b"Content-Type: text/html\r\n folded\r\nX: y", None, ""),
+    ],
+)
+def test_a_part_that_lost_its_empty_line_keeps_its_text(
+    part: bytes, text: str | None, html: str | None
+) -> None:
+    """It begins at the first line that is no field, unless more fields follow."""
+    raw = mail("Content-Type: multipart/mixed; boundary=b", body=b"--b\r\n" + part + b"\r\n--b--\r\n")
+    row = parse_message(raw)
+    assert (row.text_body, row.html_body) == (text, html)
+
+
+@pytest.mark.parametrize("boundary", ["a b", "it's(1)+_,-./:=?", "--b", "bé", "=_x"])
+def test_a_boundary_may_hold(boundary: str) -> None:
+    """Blanks and all the punctuation of RFC 2046 section 5.1.1, and more."""
+    assert parse_message(multipart(TEXT, boundary=boundary)).text_body == "plain"
+
+
+def test_an_inner_multipart_with_the_same_boundary_is_ended_by_it() -> None:
+    """RFC 2046 forbids it; what follows belongs to the outer one."""
+    inner = b"--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b--\r\n--b--"
+    assert parse_message(mail("Content-Type: multipart/mixed; boundary=b", body=inner)).text_body == "one"
+
+
+@pytest.mark.parametrize("media_type", ["message/rfc822", "message/partial; id=x; number=1"])
+def test_enclosed_messages_and_pieces_of_messages_are_attachments(media_type: str) -> None:
+    """With the size after decoding, even where RFC 2046 section 5.2.1 forbids an encoding."""
+    row = parse_message(
+        mail(
+            f"Content-Type: {media_type}", "Content-Transfer-Encoding: base64", body="U3ViamVjdDogeA0KDQp5\n"
+        )
+    )
+    assert (row.text_body, attached(row)) == (None, [("", media_type.split(";")[0], 15)])
+
+
+def test_an_invitation_beside_its_texts_is_an_attachment() -> None:
+    """multipart/alternative with text/calendar."""
+    invitation = mail("Content-Type: text/calendar; method=REQUEST; name=i.ics", body="BEGIN:VCALENDAR")
+    row = parse_message(multipart(TEXT, HTML, invitation, subtype="alternative"))
+    assert (row.text_body, row.html_body, attached(row)) == (
+        "plain",
+        "<p>html</p>",
+        [("i.ics", "text/calendar", 15)],
+    )
+
+
+def test_of_repeated_content_types_the_first_counts() -> None:
+    """As for every field."""
+    row = parse_message(multipart(mail("Content-Type: text/html", "Content-Type: image/png", body="x")))
+    assert (row.html_body, row.attachments) == ("x", [])
+
+
 def test_the_transfer_encoding_of_a_multipart_is_ignored() -> None:
     """RFC 2045 section 6.4 allows none that changes anything."""
     assert parse_message(multipart(TEXT, fields=("Content-Transfer-Encoding: base64",))).text_body == "plain"

@@ -34,6 +34,17 @@ def filename(value: str) -> str:
         ("/plain", ("text/plain", "", "", "")),
         ("a\0b/c\0d", ("text/plain", "", "", "")),
         ("application/pdf; name=my file.pdf", ("application/pdf", "", "", "my file.pdf")),
+        ("text/plain charset=utf-8", ("text/plain", "utf-8", "", "")),
+        ("multipart/mixed\r\n\tboundary=b", ("multipart/mixed", "", "b", "")),
+        ("text/plain, charset=utf-8", ("text/plain", "utf-8", "", "")),
+        ("message/rfc822\r\n Content-Type: a/b", ("message/rfc822", "", "", "")),
+        ("text/html (c; d); charset=utf-8", ("text/html", "utf-8", "", "")),
+        ("(c) text/html; charset=utf-8", ("text/html", "utf-8", "", "")),
+        ("text / html;=x;charset=y;z", ("text/html", "y", "", "")),
+        ('text/html; x="a; charset=b"; charset=c', ("text/html", "c", "", "")),
+        ("text/html; charset=a; charset*=us-ascii'en'b", ("text/html", "b", "", "")),
+        ("multipart/mixed; boundary=----=_a.b=", ("multipart/mixed", "", "----=_a.b=", "")),
+        ('multipart/mixed; boundary="a\r\n b "', ("multipart/mixed", "", "a b", "")),
     ],
 )
 def test_a_content_type_is_read_as(value: str, expected: tuple[str, str, str, str]) -> None:
@@ -61,6 +72,16 @@ def test_a_content_type_is_read_as(value: str, expected: tuple[str, str, str, st
         ("filename*=no%20charset", "no charset"),
         ("filename*=utf-8''a%0D%0Ab%00%07.txt", "a b.txt"),
         ('filename=""', ""),
+        ('filename*0="a%20"; filename*1="b"', "a%20b"),
+        ("filename*=''%C3%A9", "é"),
+        ("filename*0*=''%C3; filename*1*=%A9", "é"),
+        ("filename*=utf-8''it's", "it's"),
+        ("filename*=UTF-8''a%zz", "a%zz"),
+        ("filename*1=rest; filename=whole.txt", "whole.txt"),
+        ("filename*0*=iso-2022-jp'ja'%1B$BF%7C; filename*1*=K%5C%1B(B", "日本"),
+        ('filename="=?utf-8?b?w6k=?= =?utf-8?q?.txt?="', "é.txt"),
+        ("filename=report (1).pdf", "report (1).pdf"),
+        ('filename="a\r\n b.txt"', "a b.txt"),
     ],
 )
 def test_a_file_name_is_read_as(value: str, name: str) -> None:
@@ -72,6 +93,21 @@ def test_a_disposition_is_lower_case_and_may_be_missing_before_its_parameters() 
     """Some programs send parameters alone."""
     assert disposition(b" ATTACHMENT ; x=y", DEFAULT_LIMITS).kind == "attachment"
     assert disposition(b"filename=a.txt", DEFAULT_LIMITS)[:2] == ("", "a.txt")
+    assert disposition(b"; filename=a.txt", DEFAULT_LIMITS)[:2] == ("", "a.txt")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "attachment filename=a",
+        '"attachment"; filename=a',
+        "attachment (c); filename=a",
+        "attachment,filename=a",
+    ],
+)
+def test_a_malformed_disposition_is_still_an_attachment(value: str) -> None:
+    """Else a file would be shown as text."""
+    assert disposition(value.encode(), DEFAULT_LIMITS)[:2] == ("attachment", "a")
 
 
 def test_parameters_and_pieces_beyond_the_limit_are_ignored_and_noted() -> None:

@@ -88,7 +88,7 @@ def test_headers_alone_fill_only_their_columns() -> None:
 
 
 def _fails(*_arguments: object) -> Message:
-    raise RecursionError("a bug of ours")
+    raise RecursionError("a bug of ours, and a secret of the mail")
 
 
 def test_a_bug_in_the_core_falls_back_to_the_standard_library(
@@ -102,7 +102,9 @@ def test_a_bug_in_the_core_falls_back_to_the_standard_library(
     expected.parse_error = "fallback"
     assert row == expected
     assert "SHA-256" in caplog.text
+    assert "RecursionError" in caplog.text
     assert "plain" not in caplog.text
+    assert "secret" not in caplog.text
 
 
 @pytest.mark.parametrize(

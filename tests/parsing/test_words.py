@@ -36,6 +36,21 @@ def test_folding_loses_the_line_end_and_keeps_the_blank() -> None:
         ("=?utf-8?b?w6k===?=", "é"),
         ("=?utf-8?b? w6 k= ?=", "é"),
         ("=?utf-8?b?w6lx?=", "éq"),
+        ("=?us-ascii?Q?is_it=3F?=", "is it?"),
+        ("=?utf-8?q?=5F=3D_?= x", "_=  x"),
+        ("=?UtF-8?q?=c3=a9?=", "é"),
+        ("=?utf-8?B?w6k?=", "é"),
+        ("=?iso-8859-1?q?a?= =?iso-8859-2?q?_b?=", "a b"),
+        ("(=?iso-8859-1?q?a?= =?iso-8859-1?q?b?=)", "(ab)"),
+        ("=?utf-8?q?a?=b=?utf-8?q?c?=", "abc"),
+        ("=?utf-8?q??=", ""),
+        ("=?utf-8?q?a=4?=", "a=4"),
+        ("=?utf-8?q?a=?=", "a="),
+        ("=?gb2312?B?xA==?= =?gb2312?B?4w==?=", "你"),
+        ("=?utf-8?q?=F0=9F=98?=\r\n\t=?utf-8?q?=80?=", "😀"),
+        ("=?utf-7?q?+AOk-?=", "é"),
+        ("=?x-martian?q?abc?=", "abc"),
+        ("=?koi8-r?B?8NLJ18XU?=", "Привет"),
     ],
 )
 def test_encoded_words_are_decoded_wherever_they_stand(value: str, shown: str) -> None:
@@ -68,6 +83,7 @@ def test_raw_eight_bit_text_is_utf8_or_windows_1252() -> None:
     """Never a surrogate."""
     assert text("é".encode()) == "é"
     assert text(b"\xe9t\xe9") == "été"
+    assert text(b"caf\xe9") == "café"
 
 
 def test_a_wrong_charset_in_a_word_goes_down_the_same_ladder_as_a_body() -> None:
