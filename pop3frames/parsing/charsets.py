@@ -21,7 +21,7 @@ _NOT_ASCII = frozenset((*_SHIFTING, *_WIDE))
 _RELATIVES = {"euc_jp": "euc_jis_2004"}
 _BOMS = ((codecs.BOM_UTF8, "utf_8"), (codecs.BOM_UTF16_LE, "utf_16_le"), (codecs.BOM_UTF16_BE, "utf_16_be"))
 _BOMS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_BARE_CR = re.compile(rb"\r(?!\n)")
+_BARE_CR = re.compile(rb"\r[^\n]")  # quicker than a look-ahead; not at the end
 _JIS_ESCAPES = (b"\x1b$B", b"\x1b$@", b"\x1b$(")
 _META_TAG = re.compile(rb"<meta[^>]*+", re.IGNORECASE)
 _META_CHARSET = re.compile(rb"charset\s*+=\s*+[\"']?+\s*+([A-Za-z0-9_.:-]++)", re.IGNORECASE)
@@ -70,7 +70,9 @@ def decoded(data: bytes, label: str, notes: Notes, *, html: bool = False) -> str
 
 def lf_lines(data: bytes) -> bytes:
     """`data` with LF for CRLF, when all its line ends are one of these."""
-    return data.replace(b"\r", b"") if b"\r" in data and not _BARE_CR.search(data) else data
+    if b"\r" not in data or _BARE_CR.search(data) or data.endswith(b"\r"):
+        return data
+    return data.replace(b"\r", b"")
 
 
 def decoded_lines(data: bytes, label: str, notes: Notes, *, html: bool = False) -> str:

@@ -77,7 +77,7 @@ def part_fields(raw: bytes, start: int, end: int, limits: Limits, notes: Notes) 
     return _first_of_each(_CONTENT.findall(raw, start - 1, _looked_at(raw, start - 1, end, limits, notes)))
 
 
-def text_start(raw: bytes, start: int, end: int, ended: bool) -> int:
+def text_start(raw: bytes, start: int, end: int, *, ended: bool) -> int:
     """Where the fields of a part's block raw[start:end] give way to text; `end` when they do not.
 
     A line that is no field is only skipped when fields follow. In a block that an empty line did not end,

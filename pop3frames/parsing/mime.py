@@ -94,9 +94,10 @@ class _Walk:
     def _part(self, head: int, end: int, default: ContentType) -> Part:
         head_end, start = block_end(self.raw, head, end)
         fields = part_fields(self.raw, head, head_end, self.limits, self.notes)
-        text = text_start(self.raw, head, head_end, start < end)
-        if text < head_end:  # somebody forgot the empty line before it
-            head_end = start = text
+        if head < head_end and (not fields or head_end == end):
+            text = text_start(self.raw, head, head_end, ended=head_end < end)
+            if text < head_end:  # somebody forgot the empty line before it
+                head_end = start = text
         return described(fields, (head, head_end, start, end), default, self.limits, self.notes)
 
     def _split(self, part: Part) -> list[tuple[int, int]]:
