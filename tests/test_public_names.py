@@ -75,7 +75,7 @@ def _typing_block() -> list[str]:
     [
         "import pop3frames",
         "from pop3frames import POP3ProtocolHandler, parse_message",
-        "import pop3frames.cli",
+        "import pop3frames.cli.main",
     ],
 )
 def test_opening_the_door_loads_nothing_heavy(statement: str) -> None:

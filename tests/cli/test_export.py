@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from export.mailboxes import ids, listing, mails, refused, retr, stored
 from lab.scripted import CLOSE, GREETING, LOGIN, QUIT, STALL, Peer, ScriptedServer
 
-from pop3frames.cli import main
+from pop3frames.cli.main import main
 from pop3frames.client.retry import Retry
 from pop3frames.server.embedded import EmbeddedServer, server_context
 

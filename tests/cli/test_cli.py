@@ -14,7 +14,7 @@ import trustme
 from click.testing import CliRunner, Result
 from export.mailboxes import account_of, mail, mails
 
-from pop3frames.cli import main
+from pop3frames.cli.main import main
 from pop3frames.client.pop3 import POP3_SSL
 from pop3frames.client.wire import default_context
 from pop3frames.export.mailbox import export_mailbox

@@ -1,0 +1,35 @@
+"""Errors as a person at a shell should see them: one sentence, what to do, and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import click
+
+from pop3frames.errors import POP3AuthenticationError, POP3BusyError, POP3Error
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """An error of ours or of a file as one sentence and status 1; what an export had stored is told first."""
+    try:
+        yield
+    except POP3Error as exc:
+        report = getattr(exc, "report", None)
+        if report is not None and report.listed:
+            click.echo(str(report), err=True)
+        raise click.ClickException(f"{exc}{_advice(exc)}") from exc
+    except OSError as exc:
+        if exc.filename is None:  # of no file: a closed pipe, which click ends quietly
+            raise
+        raise click.ClickException(f"cannot use {exc.filename}: {exc.strerror}") from exc
+
+
+def _advice(error: POP3Error) -> str:
+    """What to do about a refusal: there the error holds only the server's own words."""
+    if isinstance(error, POP3AuthenticationError):
+        return ". Check the user name and the password; many providers want an app password here"
+    if isinstance(error, POP3BusyError):
+        return ". Try again in a few minutes: another program may be reading this mailbox"
+    return ""

@@ -1,0 +1,23 @@
+"""The shell's door: `pop3frames COMMAND`. Each command has a file of its own in this room.
+
+Heavy imports happen inside the commands, so that `--help` answers at once. A password is never an argument:
+other users of the machine could read it in the list of processes.
+"""
+
+from __future__ import annotations
+
+import click
+
+from pop3frames.cli.demo import demo
+from pop3frames.cli.export import export
+from pop3frames.cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pop3frames")
+def main() -> None:
+    """Turn a POP3 mailbox into a Parquet dataset, and lose no mail on the way."""
+
+
+for _command in (demo, export, serve):
+    main.add_command(_command)

@@ -1,0 +1,54 @@
+"""`pop3frames serve`: a POP3 server over files, on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+import click
+
+from pop3frames.cli.failures import plain_errors
+
+
+@click.command()
+@click.argument("path", type=click.Path())
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@click.option("--tls-port", type=click.IntRange(0, 65535), default=0, help="With --certfile: a free one.")
+@click.option("--username", default="user", show_default=True)
+@click.option("--password-env", metavar="NAME", help="Environment variable; default: a random password.")
+@click.option("--certfile", type=click.Path(), help="PEM file with certificate chain: offers TLS.")
+@click.option("--keyfile", type=click.Path(), help="PEM file with its key, if it is not in --certfile.")
+def serve(
+    path: str,
+    port: int,
+    tls_port: int,
+    username: str,
+    password_env: str | None,
+    certfile: str | None,
+    keyfile: str | None,
+) -> None:
+    """Serve PATH over POP3 on loopback: a folder of .eml files, an mbox file, or a dataset with raw bytes.
+
+    Deletions last until the server ends; the files are never changed. Ends with Ctrl-C.
+    """
+    with plain_errors():
+        from pop3frames.client.credentials import SecretReference
+        from pop3frames.server.embedded import EmbeddedServer, server_context
+
+        password = SecretReference(f"env:{password_env}").resolve().reveal() if password_env else None
+        server = EmbeddedServer(
+            path,
+            username=username,
+            password=password,
+            context=server_context(certfile, keyfile) if certfile else None,
+            port=port,
+            tls_port=tls_port,
+        )
+        with server, contextlib.suppress(KeyboardInterrupt):
+            click.echo(f"{len(server.maildrop)} messages on {server.host}, port {server.port}")
+            if server.tls_port:
+                click.echo(f"TLS from the first byte on port {server.tls_port}, STLS on port {server.port}")
+            click.echo(f"username: {username}")
+            click.echo(f"password: {'as in ' + password_env if password_env else server.password}")
+            click.echo("Ctrl-C ends it.")
+            threading.Event().wait()

@@ -1,0 +1,65 @@
+"""What commands print: reports and tables, with nothing in them that a terminal would obey."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pop3frames.errors import printable
+
+if TYPE_CHECKING:
+    import pandas
+
+    from pop3frames.export.mailbox import ExportReport
+
+_SHOWN = 25
+_SHOWN_COLUMNS = ("received_at", "from_", "subject", "attachment_count", "size", "attachments")
+_FAILURES_SHOWN = 20
+
+
+def show_report(report: ExportReport, dataset: Path) -> None:
+    click.echo(str(report))
+    for failure in report.failed[:_FAILURES_SHOWN]:
+        click.echo(
+            f"  message {failure.number} ({failure.uidl or 'no unique-id'}): {printable(failure.reason)}"
+        )
+    if len(report.failed) > _FAILURES_SHOWN:
+        click.echo(f"  ... and {len(report.failed) - _FAILURES_SHOWN} more")
+    click.echo(f"dataset: {dataset.absolute()}")
+
+
+def show_table(frame: pandas.DataFrame) -> None:
+    """The first rows and a few sums, with nothing in them that a terminal would obey."""
+    from pop3frames.frames.schema import column_name
+
+    dates, senders, subjects, counts, sizes, files = (frame[column_name(name)] for name in _SHOWN_COLUMNS)
+    click.echo(_line("date", "from", "subject", "files", "octets"))
+    dates = dates.dt.strftime("%Y-%m-%d %H:%M").fillna("(no date)")
+    columns = [dates, senders.fillna("(nobody)"), subjects.fillna("(none)"), counts, sizes]
+    for row in zip(*(column.head(_SHOWN) for column in columns), strict=True):
+        click.echo(_line(*map(str, row)))
+    if len(frame) > _SHOWN:
+        click.echo(f"... and {len(frame) - _SHOWN} more")
+    types = files.explode().dropna().map(lambda each: each[column_name("content_type")]).value_counts()
+    click.echo(
+        f"\n{len(frame)} messages of {senders.nunique()} senders, {int(types.sum())} attachments "
+        f"({', '.join(f'{count} {name}' for name, count in types.head(4).items())})"
+    )
+
+
+def _line(date: str, sender: str, subject: str, files: str, octets: str) -> str:
+    return f"{date:16}  {_fitted(sender, 34)}  {_fitted(subject, 42)}  {files:>5}  {octets:>6}"
+
+
+def _fitted(text: str, width: int) -> str:
+    """The text in exactly so many terminal cells: East Asian letters are two wide, combining marks none."""
+    fitted, used = "", 0
+    for letter in printable(text, width):
+        cells = 0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        if used + cells > width:
+            break
+        fitted, used = fitted + letter, used + cells
+    return fitted + " " * (width - used)
