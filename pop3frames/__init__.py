@@ -9,10 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pop3frames.client.credentials import Secret, SecretReference
+    from pop3frames.client.credentials import OAuth2, Secret, SecretReference
     from pop3frames.client.handler import POP3ProtocolHandler
+    from pop3frames.client.oauth import google_tokens, microsoft_tokens
     from pop3frames.client.pool import POP3ConnectionPool
     from pop3frames.client.pop3 import POP3, POP3_SSL
+    from pop3frames.client.presets import preset
+    from pop3frames.client.retry import Retry
     from pop3frames.errors import (
         POP3AuthenticationError,
         POP3BusyError,
@@ -29,15 +32,19 @@ if TYPE_CHECKING:
     from pop3frames.message import Attachment, Message
     from pop3frames.parsing.parser import parse_message
     from pop3frames.server.embedded import EmbeddedServer
+    from pop3frames.server.features import Bounds, Features
 
 _ERRORS = "pop3frames.errors"
 _HOMES = {
     "Account": "pop3frames.export.accounts",
     "Attachment": "pop3frames.message",
+    "Bounds": "pop3frames.server.features",
     "Dataset": "pop3frames.frames.dataset",
     "EmbeddedServer": "pop3frames.server.embedded",
     "ExportReport": "pop3frames.export.mailbox",
+    "Features": "pop3frames.server.features",
     "Message": "pop3frames.message",
+    "OAuth2": "pop3frames.client.credentials",
     "POP3": "pop3frames.client.pop3",
     "POP3AuthenticationError": _ERRORS,
     "POP3BusyError": _ERRORS,
@@ -50,10 +57,14 @@ _HOMES = {
     "POP3ProtocolHandler": "pop3frames.client.handler",
     "POP3UsageError": _ERRORS,
     "POP3_SSL": "pop3frames.client.pop3",
+    "Retry": "pop3frames.client.retry",
     "Secret": "pop3frames.client.credentials",
     "SecretReference": "pop3frames.client.credentials",
     "export_mailbox": "pop3frames.export.mailbox",
+    "google_tokens": "pop3frames.client.oauth",
+    "microsoft_tokens": "pop3frames.client.oauth",
     "parse_message": "pop3frames.parsing.parser",
+    "preset": "pop3frames.client.presets",
 }
 
 __all__ = [
@@ -61,10 +72,13 @@ __all__ = [
     "POP3_SSL",
     "Account",
     "Attachment",
+    "Bounds",
     "Dataset",
     "EmbeddedServer",
     "ExportReport",
+    "Features",
     "Message",
+    "OAuth2",
     "POP3AuthenticationError",
     "POP3BusyError",
     "POP3CommandError",
@@ -75,10 +89,14 @@ __all__ = [
     "POP3ProtocolError",
     "POP3ProtocolHandler",
     "POP3UsageError",
+    "Retry",
     "Secret",
     "SecretReference",
     "export_mailbox",
+    "google_tokens",
+    "microsoft_tokens",
     "parse_message",
+    "preset",
 ]
 
 

@@ -1,4 +1,4 @@
-"""`pop3frames serve`: a POP3 server over files, on loopback."""
+"""`pop3frames serve`: a POP3 server over files, on loopback unless told otherwise."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ from pop3frames.cli.failures import plain_errors
 @click.option("--password-env", metavar="NAME", help="Environment variable; default: a random password.")
 @click.option("--certfile", type=click.Path(), help="PEM file with certificate chain: offers TLS.")
 @click.option("--keyfile", type=click.Path(), help="PEM file with its key, if it is not in --certfile.")
+@click.option("--plaintext", is_flag=True, help="With --certfile: allow logins without TLS too.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Another address of this machine lets others in: with --certfile and --password-env only.",
+)
 def serve(
     path: str,
     port: int,
@@ -26,14 +33,18 @@ def serve(
     password_env: str | None,
     certfile: str | None,
     keyfile: str | None,
+    plaintext: bool,
+    host: str,
 ) -> None:
-    """Serve PATH over POP3 on loopback: a folder of .eml files, an mbox file, or a dataset with raw bytes.
+    """Serve PATH over POP3: a folder of .eml files, an mbox file, or a dataset with raw bytes.
 
-    Deletions last until the server ends; the files are never changed. Ends with Ctrl-C.
+    Deletions last until the server ends; the files are never changed. With --certfile a login takes TLS,
+    without it there is none. Ends with Ctrl-C.
     """
     with plain_errors():
         from pop3frames.client.credentials import SecretReference
         from pop3frames.server.embedded import EmbeddedServer, server_context
+        from pop3frames.server.features import Features
 
         password = SecretReference(f"env:{password_env}").resolve().reveal() if password_env else None
         server = EmbeddedServer(
@@ -43,11 +54,15 @@ def serve(
             context=server_context(certfile, keyfile) if certfile else None,
             port=port,
             tls_port=tls_port,
+            host=host,
+            expose=True,  # by a word of its own, and the server asks for the rest
+            features=Features(plaintext=plaintext or None),
         )
         with server, contextlib.suppress(KeyboardInterrupt):
             click.echo(f"{len(server.maildrop)} messages on {server.host}, port {server.port}")
             if server.tls_port:
                 click.echo(f"TLS from the first byte on port {server.tls_port}, STLS on port {server.port}")
+                click.echo(f"logins without TLS are {'allowed' if plaintext else 'refused'}")
             click.echo(f"username: {username}")
             click.echo(f"password: {'as in ' + password_env if password_env else server.password}")
             click.echo("Ctrl-C ends it.")

@@ -8,17 +8,32 @@ from __future__ import annotations
 import contextlib
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Self
 
-from pop3frames.client.credentials import Secret, SecretReference, as_secret, resolve
+from pop3frames.client.authorization import Capabilities
+from pop3frames.client.credentials import OAuth2, Secret, SecretReference, as_secret, as_token, resolve
+from pop3frames.client.exchange import Observer
 from pop3frames.client.pop3 import POP3
 from pop3frames.client.retry import Retry
-from pop3frames.client.session import Session
+from pop3frames.client.session import Session, log
 from pop3frames.client.wire import TLSContext, default_context
-from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3Error, POP3UsageError
+from pop3frames.errors import (
+    POP3AuthenticationError,
+    POP3CommandError,
+    POP3ConnectionError,
+    POP3Error,
+    POP3UsageError,
+)
+from pop3frames.protocol.grammar import CAPA, LIST, UIDL, Verb
+from pop3frames.protocol.sasl import BEARERS, MECHANISMS
 
 Encryption = Literal["ssl", "tls", "none"]
+Password = str | Secret | SecretReference | OAuth2
+
+# What an operation will ask for, so that it can leave together with the login.
+IDS: tuple[Verb, ...] = (CAPA, UIDL)
+LISTINGS: tuple[Verb, ...] = (CAPA, UIDL, LIST)
 _RETRY = Retry()
 
 
@@ -30,28 +45,36 @@ class Connection(ABC):
         hostname: str,
         port: int,
         username: str,
-        password: str | Secret | SecretReference,
+        password: Password,
         encryption: Encryption = "ssl",
         timeout: float = 30,
         *,
-        auth: Literal["PLAIN"] | None = None,
+        auth: str | None = None,
         cafile: str | None = None,
         context: TLSContext | None = None,
         pipelining: bool | None = None,
+        utf8: bool = False,
+        retry: Retry | None = None,
+        observers: Iterable[Observer] = (),
     ) -> None:
         password = as_secret(password)  # first: no frame that raises below holds it as a string
         self.hostname, self.port, self.username = hostname, port, username
         self.encryption, self.timeout = encryption, timeout
-        self._password = password
         self._auth, self._cafile, self._context, self._pipelining = auth, cafile, context, pipelining
+        self._password = as_token(password) if auth in BEARERS else password
+        self._utf8, self._retry, self._observers = utf8, retry or _RETRY, tuple(observers)
         self._session: Session | None = None
         self._released = False
+        self._announced: Capabilities | None = None  # what the server said before the last login
+        self._serial = False  # a connection broke while commands ran ahead: the next one does without
         self._listed: dict[int, str] = {}  # what was last seen under each number, as a unique-id
         self._moved = False  # numbers moved by our own deletions, on a server without unique-ids
         if encryption not in ("ssl", "tls", "none"):
             raise POP3UsageError(f"encryption must be 'ssl', 'tls' or 'none', not {encryption!r}")
-        if auth not in (None, "PLAIN"):
-            raise POP3UsageError(f"auth must be None or 'PLAIN', not {auth!r}")
+        if auth is not None and auth not in MECHANISMS:
+            raise POP3UsageError(f"auth must be None or one of {', '.join(MECHANISMS)}")
+        if isinstance(self._password, OAuth2) and auth not in (None, *BEARERS):
+            raise POP3UsageError(f"a token logs in by {' or '.join(BEARERS)}, not by {auth}")
         if cafile is not None and context is not None:
             raise POP3UsageError("give cafile= or context=, not both: a context brings its own CAs")
         if type(port) is not int or not 1 <= port <= 65535:
@@ -83,13 +106,14 @@ class Connection(ABC):
         if self._session is None or self._session.lost:
             if self._session is not None and self._session.marked:
                 warnings.warn("marks were lost with the connection: those messages stay", stacklevel=2)
-            self._session = Session(_RETRY.call(self._open_client))
+            self._session = self._retry.call(self._new_session)
         return True
 
-    def authenticate(
-        self, username: str | None = None, password: str | Secret | SecretReference | None = None
-    ) -> bool:
-        """Log in, with other credentials if given; True, also when already logged in as that user."""
+    def authenticate(self, username: str | None = None, password: Password | None = None) -> bool:
+        """Log in, with other credentials if given; True, also when already logged in as that user.
+
+        Waits for a mailbox that is in use as `retry` says, then raises POP3BusyError.
+        """
         password = self._password if password is None else as_secret(password)
         session = self._connected("authenticate")
         name = self.username if username is None else username
@@ -97,8 +121,9 @@ class Connection(ABC):
             if session.username != name:
                 raise POP3UsageError(f"already logged in as {session.username!r}: disconnect first")
             return True
-        self.username, self._password = name, password
-        self._log_in(session)
+        self.username = name
+        self._password = as_token(password) if self._auth in BEARERS else password
+        self._log_in_shared(session)
         return True
 
     def disconnect(self) -> bool:
@@ -152,27 +177,86 @@ class Connection(ABC):
             self._context = default_context(self._cafile)  # kept: to read the system's CAs takes some 40 ms
         return self._context
 
-    def _log_in(self, session: Session) -> None:
-        if session.username is None:
-            secret = resolve(self._password, f"Password for {self.username}@{self.hostname}: ")
-            session.log_in(self.username, secret, self._auth)
+    def _new_session(self) -> Session:
+        session = Session(self._open_client())
+        if self._utf8:
+            session.utf8()
+        return session
 
-    @contextlib.contextmanager
-    def operation(self, *, commit: bool = False) -> Iterator[Session]:
-        """The open session, logged in; or one of its own, ended with the block: by QUIT to `commit`."""
-        self._check_lease()
-        if self._session is not None:
-            session = self._connected("this")
-            self._log_in(session)
-            yield session
-            return
-        session = Session(_RETRY.call(self._open_client))
+    def _credential(self) -> Secret | OAuth2:
+        """What to log in with, fetched now: whoever is asked for a password is asked once."""
+        if isinstance(self._password, OAuth2):
+            return self._password
+        return resolve(self._password, f"Password for {self.username}@{self.hostname}: ")
+
+    def _log_in(self, session: Session, credential: Secret | OAuth2, ahead: Sequence[Verb] = ()) -> None:
+        """One login; a refused token is renewed once. A connection lost on the way is not tried again."""
         try:
-            self._log_in(session)
-            yield session
+            if isinstance(credential, Secret):
+                session.log_in(self.username, credential, self._auth, ahead)
+                return
+            token = credential.token()
+            mechanism = self._auth or session.token_mechanism
+            try:
+                session.log_in(self.username, token, mechanism, ahead)
+            except POP3AuthenticationError:
+                session.log_in(self.username, credential.token(refused=token), mechanism, ahead)
+        except POP3ConnectionError as exc:
+            exc.retryable = self._doubt(session)
+            raise
+        finally:
+            if session.announced is not None:
+                self._announced = session.announced
+
+    def _log_in_shared(self, session: Session, ahead: Sequence[Verb] = ()) -> None:
+        if session.username is None:
+            credential = self._credential()
+            self._retry.call(lambda: self._log_in(session, credential, ahead))
+
+    def _logged_in(self, credential: Secret | OAuth2, ahead: Sequence[Verb]) -> Session:
+        session = self._new_session()
+        try:
+            self._log_in(session, credential, ahead)
         except BaseException:
             session.close()
             raise
+        return session
+
+    def _doubt(self, session: Session) -> bool:
+        """A session broke. Whether it may have been because commands ran ahead: then the next does without.
+
+        Servers that offer PIPELINING and do not mean it cut the connection, or say nothing more.
+        """
+        doubtful = session.unproven and self._pipelining is None
+        if doubtful:
+            log.warning("%s broke off while commands ran ahead: going on one by one", self.hostname)
+        self._serial = doubtful
+        return doubtful
+
+    @contextlib.contextmanager
+    def operation(self, *, commit: bool = False, ahead: Sequence[Verb] = ()) -> Iterator[Session]:
+        """The open session, logged in; or one of its own, ended with the block: by QUIT to `commit`.
+
+        `ahead`: the commands without arguments that will be asked first.
+        """
+        self._check_lease()
+        shared = self._session is not None
+        if shared:
+            session = self._connected("this")
+            self._log_in_shared(session, ahead)
+        else:
+            credential = self._credential()
+            session = self._retry.call(lambda: self._logged_in(credential, ahead))
+        try:
+            yield session
+        except BaseException as exc:
+            if isinstance(exc, POP3ConnectionError):
+                self._doubt(session)
+            if not shared:
+                session.close()
+            raise
+        if shared:
+            return
         if session.quit_hides_mail and not (commit or session.all_kept):
             session.close()  # looking must not hide mail
         else:

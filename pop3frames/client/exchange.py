@@ -1,19 +1,20 @@
 """Exchange: commands out, replies in, each matched to its command, on one connection.
 
-What a command means is in `pop3.py`, how replies are recognized in `protocol/conversation.py`, the socket in
-`wire.py`. Here is the order: requests, iterations that run ahead of their replies, and what comes between.
+What a command means is in `authorization.py` and `pop3.py`, how replies are recognized in
+`protocol/conversation.py`, the socket in `wire.py`. Here is the order: requests, commands that run ahead of
+their replies, and what comes between.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from typing import Protocol
 
 from pop3frames.client.wire import Deadline, Wire
-from pop3frames.errors import POP3ConnectionError, printable
+from pop3frames.errors import POP3ConnectionError, POP3ProtocolError, printable
 from pop3frames.protocol import grammar
-from pop3frames.protocol.commands import Argument
+from pop3frames.protocol.commands import Argument, encode_command, redacted
 from pop3frames.protocol.conversation import ClientConversation, Reply
 from pop3frames.protocol.grammar import Limits, Verb
 
@@ -22,37 +23,97 @@ Replies = Generator[Reply, None, None]
 _UNKNOWN_SIZE = 64 << 10  # what a message is taken for in the window when LIST did not tell
 
 
+class Observer(Protocol):
+    """Who is told what crosses a connection. Must not raise, and cannot change anything."""
+
+    def sent(self, verb: Verb, line: bytes) -> None:
+        """A command, or the answer to a challenge of `verb`: its line with CRLF, *** where a secret stood."""
+
+    def received(self, data: bytes) -> None:
+        """Octets from the server, as they came; with a hostile one they may repeat a secret."""
+
+    def secured(self) -> None:
+        """TLS stands from here on: after STLS, or from the first octet."""
+
+    def closed(self) -> None:
+        """Nothing more will cross."""
+
+
 class Exchange:
     """One connection and the conversation on it; any POP3ConnectionError closes both."""
 
-    def __init__(self, wire: Wire, timeout: float, limits: Limits) -> None:
+    def __init__(
+        self, wire: Wire, timeout: float, limits: Limits, observers: Iterable[Observer] = ()
+    ) -> None:
         self.timeout, self.limits = timeout, limits
+        self.observers = list(observers)
         self._wire = wire
         self._conversation = ClientConversation(limits)
         # Replies of the iteration that has commands under way, which were read ahead of it.
         self._arrived: deque[Reply] = deque()
+        # Replies to commands without arguments that were sent ahead of being asked for.
+        self._foreseen: dict[Verb, Reply] = {}
+        self._ran_ahead = self._proven = False
+        if wire.encrypted:
+            for observer in self.observers:
+                observer.secured()
 
     @property
     def can_pipeline(self) -> bool:
         """Whether commands go out ahead of replies."""
         return False
 
+    @property
+    def unproven(self) -> bool:
+        """Whether commands ran ahead, and no whole window of them has been answered yet.
+
+        A connection that breaks then may belong to a server that offers PIPELINING without meaning it.
+        """
+        return self._ran_ahead and not self._proven
+
     def close(self) -> None:
         """Close without QUIT: nothing marked is deleted (RFC 1939 section 6). Safe to call again."""
         self._conversation.end()
         self._wire.close()
+        observers, self.observers = self.observers, []
+        for observer in observers:
+            observer.closed()
 
     def _request(self, verb: Verb, *arguments: Argument) -> Reply:
         return self._checked(self._exchange(verb, *arguments))
 
     def _exchange(self, verb: Verb, *arguments: Argument) -> Reply:
+        if not arguments and verb in self._foreseen:
+            return self._foreseen.pop(verb)
         self._settle()
         self._send(verb, *arguments)
         return self._next_reply()
 
+    def _together(self, *requests: tuple[Verb, tuple[Argument, ...]]) -> list[Reply]:
+        """The replies to several commands that leave in one flight; none leaves when one is malformed."""
+        for verb, arguments in requests:
+            encode_command(verb, arguments, self.limits)
+        self._settle()
+        for verb, arguments in requests:
+            self._send(verb, *arguments)
+        self._ran_ahead = True
+        return [self._next_reply() for _ in requests]
+
+    def _foresee(self, verbs: Iterable[Verb]) -> None:
+        """Ask these together; whoever asks for one of them next finds its reply, if nothing came between."""
+        verbs = list(verbs)
+        self._foreseen = dict(zip(verbs, self._together(*((verb, ()) for verb in verbs)), strict=True))
+
     def _send(self, verb: Verb, *arguments: Argument) -> None:
-        with self._closed_on_failure():
+        if self._foreseen:
+            self._foreseen = {}
+        try:
             self._wire.queue(self._conversation.send(verb, *arguments))
+        except POP3ConnectionError:
+            self.close()
+            raise
+        for observer in self.observers:
+            observer.sent(verb, redacted(verb, arguments, self.limits))
 
     def _settle(self) -> None:
         """Read what an iteration, left or not, still has under way, for it to find: all stays in step."""
@@ -62,38 +123,39 @@ class Exchange:
 
     def _next_reply(self) -> Reply:
         """The next reply, read under a deadline of its own."""
-        with self._closed_on_failure():
-            reply = self._conversation.next_reply()
-            if reply is None:
-                patient = self._conversation.next_verb in (grammar.PASS, grammar.AUTH)
-                deadline = Deadline(
-                    max(self.timeout, self.limits.login_patience) if patient else self.timeout,
-                    self.limits.minimum_rate,
-                )
-                while reply is None:
-                    self._conversation.receive(self._wire.receive(deadline))
-                    reply = self._conversation.next_reply()
-        return reply
-
-    @contextlib.contextmanager
-    def _closed_on_failure(self) -> Iterator[None]:
         try:
-            yield
+            return self._conversation.next_reply() or self._await_reply()
         except POP3ConnectionError:
             self.close()
             raise
+
+    def _await_reply(self) -> Reply:
+        patient = self._conversation.next_verb in grammar.LOGIN_ENDS
+        deadline = Deadline(
+            max(self.timeout, self.limits.login_patience) if patient else self.timeout,
+            self.limits.minimum_rate,
+        )
+        while True:
+            data = self._wire.receive(deadline)
+            for observer in self.observers:
+                observer.received(bytes(data))
+            self._conversation.receive(data)
+            reply = self._conversation.next_reply()
+            if reply is not None:
+                return reply
 
     def _checked(self, reply: Reply) -> Reply:
         if reply.ok:
             return reply
         if reply.verb is grammar.GREETING:
             reason = printable(reply.text) or "no reason given"
-            raise self._give_up(f"the server does not let us in: {reason}")
+            self.close()
+            raise POP3ConnectionError(f"{self._wire.name} does not let us in: {reason}")
         raise reply.error()
 
-    def _give_up(self, reason: str) -> POP3ConnectionError:
+    def _give_up(self, reason: str) -> POP3ProtocolError:
         self.close()
-        return POP3ConnectionError(reason)
+        return POP3ProtocolError(f"{self._wire.name}: {reason}")
 
     def _pipeline(self, verb: Verb, calls: Iterable[tuple[int, ...]], sizes: Mapping[int, int]) -> Replies:
         waiting = iter(calls)
@@ -101,7 +163,7 @@ class Exchange:
         most_octets = self.limits.window_bytes
         under_way: deque[int] = deque()  # LISTed octets of the commands that have no reply yet
         arrived: deque[Reply] = deque()
-        octets, exhausted = 0, False
+        octets, exhausted, to_prove = 0, False, 0
         while True:
             # Refilled when half empty: fewer, larger writes, and the server never runs dry.
             if len(under_way) <= most_commands // 2 and octets <= most_octets // 2:
@@ -116,8 +178,13 @@ class Exchange:
                     self._send(verb, *call)
                     under_way.append(sizes.get(call[0], _UNKNOWN_SIZE))
                     octets += under_way[-1]
+                if not self._proven and not to_prove and len(under_way) > 1:
+                    self._ran_ahead, to_prove = True, len(under_way)
             if not under_way:
                 return
             reply = arrived.popleft() if arrived else self._next_reply()
             octets -= under_way.popleft()
+            if to_prove:
+                to_prove -= 1
+                self._proven = not to_prove
             yield reply

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pop3frames.client.connection import Connection
+from pop3frames.client.connection import IDS, LISTINGS, Connection
 from pop3frames.client.pop3 import POP3, POP3_SSL
 from pop3frames.client.rows import as_row
 from pop3frames.client.session import Fetched, Session, log
@@ -23,7 +23,7 @@ from pop3frames.errors import (
     POP3UsageError,
 )
 from pop3frames.message import Message
-from pop3frames.protocol.grammar import plain_number
+from pop3frames.protocol.grammar import STAT, Verb, plain_number
 
 if TYPE_CHECKING:
     import pandas
@@ -38,13 +38,17 @@ class POP3ProtocolHandler(Connection):
 
     hostname, port   where it is: 995 is usual for 'ssl', 110 for 'tls' and 'none'
     username         who logs in
-    password         a string, a Secret, or (better) a SecretReference, resolved at each login
+    password         a string, a Secret, an OAuth2, or (better) a SecretReference, resolved at each login
     encryption       'ssl': TLS from the first byte; 'tls': STLS or failure; 'none': plain text
     timeout          seconds without an answer before an operation fails
-    auth             None: USER and PASS; 'PLAIN': SASL PLAIN (RFC 4616)
+    auth             None: USER and PASS, or what fits the credential; else 'USER', 'PLAIN', 'SCRAM-SHA-256',
+                     'OAUTHBEARER', 'XOAUTH2' or 'APOP'
     cafile           a PEM file of private CAs to trust as well; certificate and host name are always checked
     context          instead, an ssl.SSLContext of your own, which then says what is checked
-    pipelining       True, False, or None: as the server says (RFC 2449 section 6.6)
+    pipelining       True, False, or None: as the server says (RFC 2449 section 6.6), unless it breaks off
+    utf8             ask for headers in UTF-8 (RFC 6856), for mails that a server gives only so
+    retry            how often and after which pauses to try again (`client.retry.Retry`)
+    observers        who is told what crosses (`client.exchange.Observer`)
 
     A lost connection raises POP3ConnectionError, a refused login POP3AuthenticationError, everywhere.
     """
@@ -53,7 +57,7 @@ class POP3ProtocolHandler(Connection):
 
     def list_messages(self) -> tuple[list[int], int]:
         """Message numbers, and the octets of the whole mailbox."""
-        with self._looking() as session:
+        with self._looking(ahead=LISTINGS) as session:
             sizes = session.sizes()
             return session.numbers(sizes), sum(sizes.values())
 
@@ -107,7 +111,7 @@ class POP3ProtocolHandler(Connection):
     def delete_messages(self, message_ids: Iterable[int]) -> tuple[int, int]:
         """How many were marked and how many were not. An unconfirmed QUIT of an own session: none was."""
         numbers = [_plain(number) for number in message_ids]
-        with self.operation(commit=True) as session:
+        with self.operation(commit=True, ahead=IDS) as session:
             for number, uidl in session.unique_ids().items():
                 self._listed.setdefault(number, uidl)
             marked = sum(self._mark(session, number) for number in numbers)
@@ -121,7 +125,7 @@ class POP3ProtocolHandler(Connection):
 
     def get_mailbox_stat(self) -> tuple[int, int]:
         """Message count and octets."""
-        with self.operation() as session, session.typed_errors("STAT"):
+        with self.operation(ahead=(STAT,)) as session, session.typed_errors("STAT"):
             count, octets = session.client.stat()
         return count, octets
 
@@ -137,7 +141,7 @@ class POP3ProtocolHandler(Connection):
     def reset(self) -> bool:
         """Take pending deletions back (RSET); False when the server refuses."""
         session = self._connected("reset")
-        self._log_in(session)
+        self._log_in_shared(session)
         try:
             session.reset()
         except POP3CommandError as exc:
@@ -188,18 +192,20 @@ class POP3ProtocolHandler(Connection):
     # Behind the scenes
 
     def _open_client(self) -> POP3:
+        options: dict[str, Any] = {
+            "timeout": self.timeout,
+            "pipelining": False if self._serial else self._pipelining,
+            "observers": self._observers,
+        }
         try:
             if self.encryption == "ssl":
-                return POP3_SSL(
-                    self.hostname,
-                    self.port,
-                    timeout=self.timeout,
-                    context=self._tls_context(),
-                    pipelining=self._pipelining,
-                )
-            client = POP3(self.hostname, self.port, timeout=self.timeout, pipelining=self._pipelining)
+                client: POP3 = POP3_SSL(self.hostname, self.port, context=self._tls_context(), **options)
+            else:
+                client = POP3(self.hostname, self.port, **options)
             if self.encryption == "tls":
                 client.stls(self._tls_context())
+            if self._announced is not None:
+                client.remember(self._announced)
             return client
         except POP3Error:
             raise
@@ -207,9 +213,9 @@ class POP3ProtocolHandler(Connection):
             raise POP3ConnectionError(f"cannot connect to {self.hostname}:{self.port}: {exc}") from exc
 
     @contextlib.contextmanager
-    def _looking(self, number: int | None = None) -> Iterator[Session]:
+    def _looking(self, number: int | None = None, ahead: Sequence[Verb] = IDS) -> Iterator[Session]:
         """A session for looking at one message or all: what is deleted later must be what was seen there."""
-        with self.operation() as session:
+        with self.operation(ahead=ahead) as session:
             self._see(session, number)
             yield session
 
@@ -230,7 +236,7 @@ class POP3ProtocolHandler(Connection):
         while True:
             done, established = 0, False
             try:
-                with self.operation() as session:
+                with self.operation(ahead=LISTINGS) as session:
                     now = session.unique_ids()
                     if uidls is None:
                         uidls = now

@@ -7,13 +7,16 @@ login is a POP3BusyError: parallel work goes across mailboxes. Sessions themselv
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, Self
 
-from pop3frames.client.credentials import Secret, SecretReference, as_secret
+from pop3frames.client.connection import Password
+from pop3frames.client.credentials import as_secret
 from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.client.session import Session, log
 from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3Error, POP3UsageError
@@ -22,7 +25,9 @@ from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3Error, 
 class POP3ConnectionPool:
     """At most `pool_size` connections to one mailbox, for many threads.
 
-    `options` are those of POP3ProtocolHandler: encryption, timeout, auth, cafile, context, pipelining.
+    `idle_seconds`: how long a connection nobody uses is kept; some servers drop one after a minute.
+    `options` are those of POP3ProtocolHandler: encryption, timeout, auth, cafile, context, and so on.
+    A child after a fork starts with an empty pool; the connections stay the parent's.
     """
 
     def __init__(
@@ -30,23 +35,26 @@ class POP3ConnectionPool:
         hostname: str,
         port: int,
         username: str,
-        password: str | Secret | SecretReference,
+        password: Password,
         pool_size: int = 3,
+        *,
+        idle_seconds: float = 60,
         **options: Any,
     ) -> None:
         password = as_secret(password)  # first: no frame that raises below holds it as a string
         self._username = username
         self._new_handler = partial(POP3ProtocolHandler, hostname, port, username, password, **options)
-        self.pool_size = pool_size
+        self.pool_size, self._idle_seconds = pool_size, idle_seconds
         # `_free` guards the four below, and is notified when there is room.
         self._free = threading.Condition()
-        self._idle: list[Session] = []
+        self._idle: list[tuple[float, Session]] = []  # since when (monotonic), the longest idle first
         self._leased: set[POP3ProtocolHandler] = set()
         self._returning: set[POP3ProtocolHandler] = set()  # leased still, while its marks are taken back
         self._opening = 0
         if type(pool_size) is not int or pool_size < 1:
             raise POP3UsageError("pool_size must be a positive integer")
         self._new_handler()  # a wrong argument is an error now, not at the first lease
+        _pools.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -91,7 +99,7 @@ class POP3ConnectionPool:
             idle, self._idle = self._idle, []
             leased, self._leased = self._leased, set()
             self._free.notify_all()
-        for session in idle:
+        for _, session in idle:
             session.quit()
         for handler in leased:
             session_or_none = handler.detach()
@@ -107,7 +115,10 @@ class POP3ConnectionPool:
                     return None
                 self._free.wait(remaining)
             self._opening += 1
-            session = self._idle.pop() if self._idle else None
+            expired = self._expired()
+            session = self._idle.pop()[1] if self._idle else None
+        for each in expired:
+            each.quit()
         handler = self._new_handler()
         try:
             self._connect(handler, session)
@@ -120,6 +131,22 @@ class POP3ConnectionPool:
             self._opening -= 1
             self._leased.add(handler)
         return handler
+
+    def _expired(self) -> list[Session]:
+        """Take out the connections that nobody used for too long. The caller holds `_free`."""
+        oldest = time.monotonic() - self._idle_seconds
+        expired = [session for since, session in self._idle if since < oldest]
+        self._idle = [(since, session) for since, session in self._idle if since >= oldest]
+        return expired
+
+    def _forked(self) -> None:
+        """In a child: drop the copies of the parent's connections, and a lock that nobody here will free."""
+        self._free = threading.Condition()
+        inherited = [session for _, session in self._idle]
+        inherited += [session for handler in self._leased if (session := handler.detach()) is not None]
+        self._idle, self._leased, self._returning, self._opening = [], set(), set(), 0
+        for session in inherited:
+            session.close()
 
     def _connect(self, handler: POP3ProtocolHandler, session: Session | None) -> None:
         """Give the handler the idle session if it still answers, else a new one."""
@@ -150,7 +177,7 @@ class POP3ConnectionPool:
                     kept = None
                 self._leased.discard(handler)
                 if kept is not None:
-                    self._idle.append(kept)
+                    self._idle.append((time.monotonic(), kept))
                 self._free.notify()
             if session is not None and kept is None:
                 session.close()
@@ -169,3 +196,14 @@ class POP3ConnectionPool:
         except POP3Error:
             return False
         return True
+
+
+_pools: weakref.WeakSet[POP3ConnectionPool] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for pool in list(_pools):
+        pool._forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)

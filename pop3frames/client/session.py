@@ -10,7 +10,9 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from pop3frames.client.authorization import Capabilities
 from pop3frames.client.credentials import Secret
 from pop3frames.client.pop3 import POP3
 from pop3frames.errors import (
@@ -21,8 +23,9 @@ from pop3frames.errors import (
     POP3UsageError,
 )
 from pop3frames.protocol.framing import joined
-from pop3frames.protocol.grammar import DEFAULT_LIMITS, is_message_number
+from pop3frames.protocol.grammar import DEFAULT_LIMITS, Verb, is_message_number
 from pop3frames.protocol.listings import parse_sizes, parse_unique_ids
+from pop3frames.protocol.sasl import BEARERS
 
 log = logging.getLogger("pop3frames")
 
@@ -56,26 +59,57 @@ class Session:
         except (OSError, EOFError) as exc:
             self.lost = True
             self.close()
-            raise POP3ConnectionError(f"the connection was lost during {verb}: {exc}") from exc
+            reason = str(exc) or type(exc).__name__
+            raise POP3ConnectionError(f"the connection was lost during {verb}: {reason}") from exc
         except Exception as exc:
-            raise POP3CommandError(verb, str(exc)) from exc
+            raise POP3CommandError(verb, str(exc) or type(exc).__name__) from exc
 
-    def log_in(self, username: str, secret: Secret, auth: str | None) -> None:
-        """USER and PASS, or AUTH. Anything a foreign client raises for it is a POP3AuthenticationError."""
-        try:
+    def log_in(
+        self, username: str, secret: Secret, mechanism: str | None = None, ahead: Sequence[Verb] = ()
+    ) -> None:
+        """Log in; `ahead` names what will be asked next. With a foreign client: by USER and PASS.
+
+        Anything a foreign client raises for it is a POP3AuthenticationError.
+        """
+        if issubclass(type(self.client), POP3):  # not isinstance: a mock says what it stands for
             with self.typed_errors("PASS"):
-                if auth == "PLAIN":
-                    self.client.auth_plain(username, secret)
-                else:
-                    self.client.user(username)
-                    self.client.pass_(secret.reveal())
+                self.client.log_in(username, secret, mechanism, ahead)
+        else:
+            self._log_in_foreign(self.client, username, secret)
+        self.username = username
+
+    def _log_in_foreign(self, client: Any, username: str, secret: Secret) -> None:
+        verb = "USER"
+        try:
+            with self.typed_errors(verb):
+                client.user(username)
+            verb = "PASS"
+            with self.typed_errors(verb):
+                client.pass_(secret.reveal())
         except POP3CommandError as exc:
             if exc.__cause__ is None:
                 raise
             if secret.reveal() in exc.text:
-                raise POP3AuthenticationError("PASS", "(not shown: it repeats the password)") from None
-            raise POP3AuthenticationError("PASS", exc.text) from exc.__cause__
-        self.username = username
+                raise POP3AuthenticationError(verb, "(not shown: it repeats the password)") from None
+            raise POP3AuthenticationError(verb, exc.text) from exc.__cause__
+
+    def utf8(self) -> None:
+        """Ask for mails with headers in UTF-8 (RFC 6856). Before the login."""
+        with self.typed_errors("UTF8"):
+            self.client.utf8()
+
+    @property
+    def token_mechanism(self) -> str:
+        """How a token logs in here: OAUTHBEARER where it is offered, else XOAUTH2."""
+        with self.typed_errors("CAPA"):
+            offered = self.client.known_capabilities.get("SASL", ())
+        return next((each for each in BEARERS if each in offered), BEARERS[-1])
+
+    @property
+    def announced(self) -> Capabilities | None:
+        """What the server said of itself before the login; None if nobody asked."""
+        announced = getattr(self.client, "announced", None)
+        return announced if isinstance(announced, dict) else None
 
     def sizes(self) -> dict[int, int]:
         """LISTed octets by message number."""
@@ -173,6 +207,11 @@ class Session:
         """Whether RETRs go out ahead of their replies; never with a foreign client."""
         with self.typed_errors("CAPA"):
             return self.client.can_pipeline is True
+
+    @property
+    def unproven(self) -> bool:
+        """Whether commands ran ahead and the server has not shown yet that it can take them."""
+        return getattr(self.client, "unproven", None) is True
 
     @property
     def quit_hides_mail(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import selectors
 import socket
 import ssl
@@ -71,6 +72,7 @@ class Wire:
     def __init__(self, host: str, port: int, timeout: float, context: ssl.SSLContext | None = None) -> None:
         """Connect, and with a `context` speak TLS from the first byte (RFC 8314)."""
         self._host, self._port = host, port
+        self._process = os.getpid()
         self._outgoing = bytearray()
         self._waiting = False
         self._chunk = bytearray(_CHUNK)
@@ -88,9 +90,19 @@ class Wire:
             self.start_tls(context, timeout)
 
     @property
+    def name(self) -> str:
+        """The peer, as messages name it."""
+        return f"{self._host}:{self._port}"
+
+    @property
     def encrypted(self) -> bool:
         """Whether TLS stands."""
         return isinstance(self._socket, ssl.SSLSocket)
+
+    @property
+    def tls(self) -> ssl.SSLSocket | None:
+        """What knows the TLS version, the cipher and the certificate; None in plain text."""
+        return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
 
     @property
     def is_loopback(self) -> bool:
@@ -129,6 +141,9 @@ class Wire:
 
     def receive(self, deadline: Deadline) -> memoryview:
         """Send what is queued and return the next bytes from the server, valid until the next call."""
+        if os.getpid() != self._process:
+            self.close()
+            raise POP3ConnectionError(f"the connection to {self.name} belongs to the process that forked")
         try:
             while True:
                 events = self._flush()
@@ -146,21 +161,24 @@ class Wire:
                 return memoryview(self._chunk)[:count]
         except _GONE as exc:
             self.close()
-            raise POP3ConnectionError(f"the connection to {self._name} was lost: {exc}") from exc
+            raise POP3ConnectionError(f"the connection to {self.name} was lost: {exc}") from exc
 
     def close(self) -> None:
-        """Close at once; nothing is said to the server. Safe to call again, and from another thread."""
+        """Close at once; nothing is said to the server. Safe to call again, and from another thread.
+
+        After a fork the child only drops its copies: the parent goes on.
+        """
         self._outgoing = bytearray()
+        if os.getpid() != self._process:
+            self._selector.close()
+            self._socket.close()
+            return
         with contextlib.suppress(OSError):  # not SSLSocket's shutdown, which leaves TLS first
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         if self._waiting:  # in another thread, which wakes up, finds the end of the stream, and closes
             return
         self._selector.close()
         self._socket.close()
-
-    @property
-    def _name(self) -> str:
-        return f"{self._host}:{self._port}"
 
     def _flush(self) -> int:
         """Write what the kernel takes; the event to wait for when something is left, else 0."""
@@ -187,7 +205,7 @@ class Wire:
                 self._waiting = False
         self.close()
         raise POP3ConnectionError(
-            f"{self._name} did not answer in time (timeout {deadline.timeout:g} s): "
+            f"{self.name} did not answer in time (timeout {deadline.timeout:g} s): "
             "the server hangs, or a larger timeout is needed"
         )
 
@@ -196,12 +214,12 @@ class Wire:
             return POP3ConnectionError(f"unknown host {self._host!r}: check the name ({exc})")
         if isinstance(exc, ConnectionRefusedError):
             return POP3ConnectionError(
-                f"{self._name} refused the connection: is the port right? "
+                f"{self.name} refused the connection: is the port right? "
                 "995 is usual for encryption='ssl', 110 for 'tls' and 'none'"
             )
         if isinstance(exc, TimeoutError):
-            return POP3ConnectionError(f"{self._name} did not answer in {timeout:g} s: check host and port")
-        return POP3ConnectionError(f"cannot connect to {self._name}: {exc}")
+            return POP3ConnectionError(f"{self.name} did not answer in {timeout:g} s: check host and port")
+        return POP3ConnectionError(f"cannot connect to {self.name}: {exc}")
 
     def _tls_failed(self, exc: OSError | ValueError) -> POP3ConnectionError:
         if isinstance(exc, ssl.SSLCertVerificationError):
@@ -212,7 +230,7 @@ class Wire:
             )
         if isinstance(exc, ssl.SSLError) and exc.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
             return POP3ConnectionError(
-                f"{self._name} does not speak TLS from the first byte: try encryption='tls', on port 110",
+                f"{self.name} does not speak TLS from the first byte: try encryption='tls', on port 110",
                 retryable=False,
             )
-        return POP3ConnectionError(f"no TLS with {self._name}: {exc}")
+        return POP3ConnectionError(f"no TLS with {self.name}: {exc}")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from pop3frames.client.connection import Encryption
-from pop3frames.client.credentials import Secret, SecretReference
+from pop3frames.client.credentials import OAuth2, Secret, SecretReference
 from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.errors import POP3UsageError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Account:
     """One mailbox.
 
     name        what the dataset calls it; its rows are found under this name, so keep it
-    hostname, port, username, encryption, cafile, timeout   as POP3ProtocolHandler takes them
-    secret      a reference ('prompt', 'env:NAME' or 'keyring:service/username'), or Secret('...') itself
+    hostname, port, username, encryption, cafile, timeout, auth, pipelining, utf8
+                as POP3ProtocolHandler takes them
+    secret      a reference such as 'env:NAME' (`SecretReference`), Secret('...') itself, or an OAuth2
 
     Raises POP3UsageError for what cannot work; nothing is sent.
     """
@@ -25,40 +26,61 @@ class Account:
     hostname: str
     port: int
     username: str
-    secret: str | Secret | SecretReference
-    encryption: Encryption = "ssl"
-    cafile: str | None = None
-    timeout: float = 30
+    secret: Secret | SecretReference | OAuth2
+    encryption: Encryption
+    cafile: str | None
+    timeout: float
+    auth: str | None
+    pipelining: bool | None
+    utf8: bool
 
-    def __post_init__(self) -> None:
-        if not self.name:
+    def __init__(
+        self,
+        name: str,
+        hostname: str,
+        port: int,
+        username: str,
+        secret: str | Secret | SecretReference | OAuth2,
+        encryption: Encryption = "ssl",
+        cafile: str | None = None,
+        timeout: float = 30,
+        auth: str | None = None,
+        pipelining: bool | None = None,
+        utf8: bool = False,
+    ) -> None:  # written out: a generated one would hold a password in a traceback
+        try:
+            kept = SecretReference(secret) if isinstance(secret, str) else secret
+        finally:
+            del secret
+        given = (name, hostname, port, username, kept, encryption, cafile, timeout, auth, pipelining, utf8)
+        for field, value in zip(fields(self), given, strict=True):
+            object.__setattr__(self, field.name, value)
+        if not name:
             raise POP3UsageError("an account needs a name: the dataset keeps its rows under it")
         try:
-            self.name.encode()
+            name.encode()
         except UnicodeEncodeError as exc:  # undecodable octets of a command line
             raise POP3UsageError("an account's name must be text that UTF-8 can encode") from exc
-        try:
-            self.handler()
-        except POP3UsageError:
-            object.__setattr__(self, "secret", "")  # it may be a password, and tracebacks show this object
-            raise
+        self.handler()
 
     def asked(self) -> Account:
         """The account with its password typed now, if it is one to type: a run that reconnects asks once."""
-        if self.secret not in ("prompt", SecretReference("prompt")):
+        if self.secret != SecretReference("prompt"):
             return self
         prompt = f"Password for {self.username}@{self.hostname}: "
         return replace(self, secret=SecretReference("prompt").resolve(prompt))
 
     def handler(self) -> POP3ProtocolHandler:
         """A handler that is not connected yet."""
-        secret = SecretReference(self.secret) if isinstance(self.secret, str) else self.secret
         return POP3ProtocolHandler(
             self.hostname,
             self.port,
             self.username,
-            secret,
+            self.secret,
             self.encryption,
             self.timeout,
             cafile=self.cafile,
+            auth=self.auth,
+            pipelining=self.pipelining,
+            utf8=self.utf8,
         )

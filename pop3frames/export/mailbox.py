@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pop3frames.client.retry import Retry
+from pop3frames.client.connection import LISTINGS
 from pop3frames.client.rows import as_row, oversized_row
 from pop3frames.client.session import Session, log
 from pop3frames.errors import POP3BusyError, POP3CommandError, POP3ConnectionError, POP3ExportError
@@ -29,7 +29,6 @@ MOST_LOSSES = 5  # connections lost one after another, with nothing stored in be
 RENUMBERED = 5  # a mailbox of at least so many mails, none of them known, is worth a warning
 MOST_BREAKS = 2  # of the connection in one and the same message, before it is skipped and named
 MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
-UNLOCKING = Retry()  # how long to wait for a server that has not noticed yet that our lost session is gone
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class _Run:
         while True:
             established = False
             try:
-                with handler.operation() as session:
+                with handler.operation(ahead=LISTINGS) as session:
                     established = True
                     self._pass(session)
                 return
@@ -139,16 +138,10 @@ class _Run:
             except POP3BusyError as exc:
                 if not self.losses:
                     raise
-                self._wait_for_lock(exc)
-
-    def _wait_for_lock(self, refusal: POP3BusyError) -> None:
-        self.losses += 1
-        if self.losses >= MOST_LOSSES:
-            raise POP3ConnectionError(
-                f"the connection was lost, and the server does not let us in again yet ({refusal}): "
-                "run it again later"
-            ) from refusal
-        UNLOCKING.sleep(UNLOCKING.delay(self.losses - 1))
+                raise POP3ConnectionError(
+                    f"the connection was lost, and the server does not let us in again yet ({exc}): "
+                    "run it again later"
+                ) from exc
 
     def report(self) -> ExportReport:
         left = self.left + self.staged

@@ -29,6 +29,11 @@ def encode_command(verb: Verb, arguments: tuple[Argument, ...], limits: Limits =
     return line
 
 
+def redacted(verb: Verb, arguments: tuple[Argument, ...], limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The line as a log may show it: *** in place of every secret."""
+    return encode_command(verb, tuple("***" if callable(each) else each for each in arguments), limits)
+
+
 def _encode_line(verb: Verb, arguments: tuple[Argument, ...], limits: Limits) -> bytes | str:
     """The line, or what is wrong with it. Never raises: its locals may hold a secret."""
     line = verb.name

@@ -198,7 +198,7 @@ class ClientConversation:
     def _complete(self, ok: bool, status: bytes, block: bytes | None) -> Reply:
         verb, arguments = self._pending.popleft()
         self._status = None
-        if ok and verb in (grammar.PASS, grammar.AUTH):
+        if ok and verb in grammar.LOGIN_ENDS:
             self.state = State.TRANSACTION
         elif verb is grammar.QUIT:
             self.state = State.UPDATE
@@ -247,7 +247,7 @@ class ServerConversation:
 
     def next_line(self) -> bytes | None:
         """The next line without its CRLF, as a SASL exchange needs it; None when more bytes are needed."""
-        line = self._buffer.take_line(self.limits.command_flood)
+        line = self._buffer.take_line(self.limits.challenge)
         return None if line is None else line.removesuffix(CRLF)
 
     def next_command(self) -> Command | Malformed | None:

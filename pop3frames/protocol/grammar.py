@@ -76,6 +76,9 @@ STLS = Verb(b"STLS", _AUTH, (), 0, _SINGLE, True, "STLS", "RFC 2595 section 4")
 USER = Verb(b"USER", _AUTH, (Kind.TEXT,), 1, _SINGLE, False, "USER name", "RFC 1939 section 7")
 PASS = Verb(b"PASS", _AUTH, (Kind.TEXT,), 1, _SINGLE, False, "PASS string", "RFC 1939 section 7")
 AUTH = Verb(b"AUTH", _AUTH, (Kind.WORD, Kind.WORD), 1, _SINGLE, True, "AUTH mechanism [response]", "RFC 5034")
+APOP = Verb(b"APOP", _AUTH, (Kind.WORD, Kind.WORD), 2, _SINGLE, False, "APOP name md5", "RFC 1939 section 7")
+UTF8 = Verb(b"UTF8", _AUTH, (), 0, _SINGLE, True, "UTF8", "RFC 6856 section 2")
+LANG = Verb(b"LANG", _BOTH, (Kind.WORD,), 0, _EITHER, True, "LANG [tag]", "RFC 6856 section 3")
 STAT = Verb(b"STAT", _TRANS, (), 0, _SINGLE, False, "STAT", "RFC 1939 section 5")
 LIST = Verb(b"LIST", _TRANS, (_N,), 0, _EITHER, False, "LIST [msg]", "RFC 1939 section 5")
 UIDL = Verb(b"UIDL", _TRANS, (_N,), 0, _EITHER, False, "UIDL [msg]", "RFC 1939 section 7")
@@ -87,10 +90,15 @@ RSET = Verb(b"RSET", _TRANS, (), 0, _SINGLE, False, "RSET", "RFC 1939 section 5"
 QUIT = Verb(b"QUIT", _BOTH, (), 0, _SINGLE, True, "QUIT", "RFC 1939 sections 4 and 6")
 # fmt: on
 
+# fmt: off
 VERBS: dict[bytes, Verb] = {
     verb.name: verb
-    for verb in (CAPA, STLS, USER, PASS, AUTH, STAT, LIST, UIDL, RETR, TOP, DELE, NOOP, RSET, QUIT)
+    for verb in (
+        CAPA, STLS, USER, PASS, APOP, AUTH, UTF8, LANG,
+        STAT, LIST, UIDL, RETR, TOP, DELE, NOOP, RSET, QUIT,
+    )
 }
+# fmt: on
 
 # The greeting answers no command (RFC 1939 section 4); it has a row so that every reply has a verb.
 GREETING = Verb(b"(greeting)", (), (), 0, _SINGLE, True, "", "RFC 1939 section 4")
@@ -103,7 +111,8 @@ CANCEL = b"*"  # RFC 5034 section 4: the client gives up an exchange
 BUSY_CODES = frozenset({"IN-USE", "LOGIN-DELAY", "SYS/TEMP"})
 CREDENTIAL_CODES = frozenset({"AUTH"})
 PERMANENT_CODES = frozenset({"SYS/PERM"})
-LOGIN_VERBS = frozenset({USER, PASS, AUTH})
+LOGIN_VERBS = frozenset({USER, PASS, APOP, AUTH})
+LOGIN_ENDS = frozenset({PASS, APOP, AUTH})  # +OK to one of these opens the mailbox
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,8 @@ class Limits:
     capability_lines: int = 64
     unique_id: int = 255
     challenge: int = 16 << 10
+    challenges: int = 8  # of one SASL exchange: the longest mechanism here has three
+    scram_iterations: int = 1_000_000  # a second of work; a server may ask for 2**31
     command_line: int = 255  # RFC 2449 section 4, CRLF included
     command_flood: int = 4096  # a server closes on a line longer than this
     window_commands: int = 1000  # at most 12 KB of commands under way: below any socket buffer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 
@@ -52,6 +52,14 @@ class Maildrop:
                 self._seen[digest] += 1
                 uidl = digest if self._seen[digest] == 1 else f"{digest}-{self._seen[digest]}"
             self._messages.append(StoredMessage(raw, uidl))
+
+    def rearrange(self, change: Callable[[list[StoredMessage]], Iterable[StoredMessage]]) -> None:
+        """Hold what `change` makes of the messages, as if somebody had worked on the files of a real server.
+
+        An open session keeps what it has; messages that are no longer the same object it cannot delete.
+        """
+        with self._lock:
+            self._messages = list(change(list(self._messages)))
 
     def open(self) -> MaildropSession | None:
         """A session on the messages of this moment, or None while another one is open."""

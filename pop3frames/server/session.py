@@ -1,206 +1,243 @@
-"""What the server answers, from greeting to QUIT: commands in, reply bytes out. No socket."""
+"""What the server answers, from greeting to QUIT: commands in, steps out. No socket, no clock, no sleep."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 
-from pop3frames.protocol import grammar, sasl
+from pop3frames.protocol import grammar
 from pop3frames.protocol.commands import Malformed
 from pop3frames.protocol.conversation import ServerConversation
 from pop3frames.protocol.framing import joined
 from pop3frames.protocol.grammar import DEFAULT_LIMITS, Limits, State, Verb
-from pop3frames.server.maildrop import Maildrop, MaildropSession, StoredMessage, top
+from pop3frames.server.faults import HangUp, Pause, Step
+from pop3frames.server.features import DEFAULT_BOUNDS, DEFAULT_FEATURES, Bounds, Features, capabilities
+from pop3frames.server.logins import Challenge, Logins, Outcome, Refusal
+from pop3frames.server.plan import FaultPlan
+from pop3frames.server.transaction import Transaction
+from pop3frames.server.users import User, Users
+
+_LANGUAGES = {"en": "English", "i-default": "English"}
+
+
+@dataclass(frozen=True)
+class Service:
+    """What all sessions of a server have in common. `has_tls`: it has a certificate."""
+
+    users: Users
+    features: Features = DEFAULT_FEATURES
+    bounds: Bounds = DEFAULT_BOUNDS
+    limits: Limits = DEFAULT_LIMITS
+    faults: FaultPlan = field(default_factory=FaultPlan)
+    has_tls: bool = False
+
+
+def turned_away(service: Service) -> bytes:
+    """What a client hears instead of a greeting where there are connections enough (RFC 3206 section 4)."""
+    code = "SYS/TEMP" if service.features.resp_codes else None
+    return ServerConversation().err("too many connections", code)
 
 
 class ServerSession:
-    """One client's session with a maildrop.
+    """One client's session, number `connection` of its server.
 
-    Feed it with `receive`, send what `replies` yields, in order and before asking for more, so that a client
+    Feed it with `receive`, do what `replies` yields, in order and before asking for more, so that a client
     that does not read stops being served. `wants_tls` and `ended` say what to do next with the connection.
     """
 
-    def __init__(
-        self,
-        maildrop: Maildrop,
-        username: str,
-        password: str,
-        *,
-        offers_stls: bool = False,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        self._maildrop = maildrop
-        self._username, self._password = username.encode(), password.encode()
-        self._offers_stls = offers_stls
-        self._conversation = ServerConversation(limits)
-        self._named: bytes | None = None
-        self._in_sasl = False
-        self._mailbox: MaildropSession | None = None
+    def __init__(self, service: Service, *, under_tls: bool = False, connection: int = 1) -> None:
+        self._service, self._features, self._number = service, service.features, connection
+        self._offers_stls = service.has_tls and self._features.stls and not under_tls
+        plaintext = self._features.plaintext
+        self._logins = Logins(
+            service.users,
+            self._features,
+            plaintext=under_tls or (not service.has_tls if plaintext is None else plaintext),
+        )
+        self._conversation = ServerConversation(service.limits)
+        self._transaction: Transaction | None = None
+        self._utf8 = self._hangs_up = False
+        self._errors = self._failed_logins = 0
+        self._wait = 0.0
         self.wants_tls = False
         self.ended = False
 
-    def greeting(self) -> bytes:
+    def greeting(self) -> Iterator[Step]:
         """The first line of the session."""
-        return self._conversation.ok("pop3frames ready")
+        return self._played(grammar.GREETING, (), self._greet)
 
     def receive(self, data: bytes) -> None:
         """Take what came from the client."""
+        behind = data.find(b"\n") + 1
+        if 0 < behind < len(data) and (batch := self._service.faults.batch(self._number)) is not None:
+            data = data[:behind]
+            self._hangs_up = batch.closes
         self._conversation.receive(data)
 
-    def replies(self) -> Iterator[bytes]:
+    def replies(self) -> Iterator[Step]:
         """The replies to all whole commands received so far. POP3ProtocolError: close the connection."""
         while not self.ended and not self.wants_tls:
-            if self._in_sasl:
+            if self._logins.in_exchange:
                 line = self._conversation.next_line()
                 if line is None:
                     return
-                yield self._sasl_answer(line)
-                continue
-            command = self._conversation.next_command()
-            if command is None:
-                return
-            if isinstance(command, Malformed):
-                yield self._conversation.err(command.reason)
+                yield from self._played(grammar.AUTH, (line,), self._respond)
             else:
-                yield _ANSWERS[command.verb](self, *command.arguments)
+                command = self._conversation.next_command()
+                if command is None:
+                    return
+                if isinstance(command, Malformed):
+                    yield self._counted(self._conversation.err(command.reason))
+                else:
+                    answer = partial(self._answer, command.verb)
+                    yield from self._played(command.verb, command.arguments, answer)
+            if self._hangs_up:
+                yield HangUp()
 
     def tls_started(self) -> None:
         """TLS stands: all that was said before is forgotten, and STLS is not offered again."""
         self._conversation.tls_started()
-        self._named = None
+        self._logins.forget()
+        self._logins.plaintext = True
         self._offers_stls = self.wants_tls = False
 
     def close(self) -> None:
         """The connection is gone: nothing marked is deleted. Safe to call again."""
-        if self._mailbox is not None:
-            self._mailbox.close()
+        if self._transaction is not None:
+            self._transaction.close()
+
+    def _played(
+        self, verb: Verb, arguments: tuple[int | bytes, ...], answer: Callable[..., bytes]
+    ) -> Iterator[Step]:
+        """The answer, or what a fault makes of it, once the time that a wrong login costs is over."""
+        fault = self._service.faults.reply(verb, arguments, self._number)
+        executed = fault is None or fault.executed
+        reply = self._counted(answer(*arguments)) if executed else b""
+        if not executed:
+            self._logins.forget()
+        if self._wait:
+            yield Pause(self._wait)
+            self._wait = 0.0
+        if fault is None:
+            yield reply
+        else:
+            yield from fault.play(reply)
+
+    def _counted(self, reply: bytes) -> bytes:
+        """Errors in a row end the session: who makes them talks to the wrong server, or guesses."""
+        self._errors = self._errors + 1 if reply.startswith(grammar.ERR) else 0
+        self.ended = self.ended or self._errors >= self._service.bounds.errors
+        return reply
+
+    def _answer(self, verb: Verb, *arguments: int | bytes) -> bytes:
+        if self._features.lacks(verb):
+            return self._conversation.err("unknown command")
+        answer = _ANSWERS.get(verb)
+        if answer is not None:
+            return answer(self, *arguments)
+        assert self._transaction is not None, "the conversation lets no command through before the login"
+        return self._transaction.answer(verb, *arguments)
+
+    def _err(self, text: str, code: str | None = None) -> bytes:
+        return self._conversation.err(text, code if self._features.resp_codes else None)
 
     # AUTHORIZATION
 
+    def _greet(self) -> bytes:
+        return self._conversation.ok(f"pop3frames ready {self._logins.timestamp.decode()}".rstrip())
+
     def _capa(self) -> bytes:
-        # The same before and after the login: RFC 2449 section 5.
-        names = ["TOP", "UIDL", "RESP-CODES", "PIPELINING", "AUTH-RESP-CODE", "USER", "SASL PLAIN"]
-        names += ["STLS"] * self._offers_stls + ["IMPLEMENTATION pop3frames"]
-        return self._conversation.block("capabilities follow", joined([name.encode() for name in names]))
+        told = capabilities(
+            self._features,
+            sasl=self._logins.mechanisms,
+            stls=self._offers_stls,
+            plaintext=self._logins.plaintext,
+            logged_in=self._transaction is not None,
+        )
+        return self._conversation.block("capabilities follow", joined(told))
 
     def _stls(self) -> bytes:
         if not self._offers_stls:
-            return self._conversation.err("TLS is not available")
+            return self._err("TLS is not available")
+        if self._utf8:  # RFC 6856 section 2.1
+            return self._err("not after UTF8")
         self.wants_tls = True
         return self._conversation.ok("begin TLS")
 
+    def _utf8_mode(self) -> bytes:
+        self._utf8 = True
+        return self._conversation.ok("UTF8 mode")
+
+    def _lang(self, tag: bytes | None = None) -> bytes:
+        if tag is None:
+            lines = [f"{tag} {name}".encode() for tag, name in _LANGUAGES.items()]
+            return self._conversation.block("languages follow", joined(lines))
+        chosen = "en" if tag == b"*" else tag.decode(errors="replace").lower()
+        if chosen not in _LANGUAGES:
+            return self._err("no such language")
+        return self._conversation.ok(f"{chosen} it stays English")
+
     def _user(self, name: bytes) -> bytes:
-        self._named = name
-        return self._conversation.ok("send PASS")
+        refusal = self._logins.user(name)
+        return self._conversation.ok("send PASS") if refusal is None else self._refused(refusal)
 
     def _pass(self, password: bytes) -> bytes:
-        name, self._named = self._named, None
-        if name is None:
-            return self._conversation.err("USER first")
-        return self._login(name, password)
+        return self._concluded(self._logins.password(password))
 
-    def _auth(self, mechanism: bytes, response: bytes | None = None) -> bytes:
-        if mechanism.upper() != b"PLAIN":
-            return self._conversation.err("unknown mechanism")
-        if response is not None:
-            return self._sasl_answer(response)
-        self._in_sasl = True
-        return self._conversation.challenge()
+    def _apop(self, name: bytes, digest: bytes) -> bytes:
+        return self._concluded(self._logins.apop(name, digest))
 
-    def _sasl_answer(self, line: bytes) -> bytes:
-        self._in_sasl = False
-        if line == grammar.CANCEL:
-            return self._conversation.err("cancelled")
-        pair = sasl.parse_plain(line)
-        if pair is None:
-            return self._conversation.err("malformed response")
-        return self._login(pair[0].encode(), pair[1].encode())
+    def _auth(self, mechanism: bytes, initial: bytes | None = None) -> bytes:
+        return self._concluded(self._logins.auth(mechanism, initial))
 
-    def _login(self, name: bytes, password: bytes) -> bytes:
-        known = hmac.compare_digest(name, self._username)
-        if not hmac.compare_digest(password, self._password) or not known:
-            return self._conversation.err("wrong user name or password", "AUTH")
-        self._mailbox = self._maildrop.open()
-        if self._mailbox is None:
-            return self._conversation.err("the mailbox is locked by another session", "IN-USE")
+    def _respond(self, line: bytes) -> bytes:
+        return self._concluded(self._logins.respond(line))
+
+    def _concluded(self, outcome: Outcome | Challenge) -> bytes:
+        if isinstance(outcome, Challenge):
+            return self._conversation.challenge(outcome.text)
+        return self._refused(outcome) if isinstance(outcome, Refusal) else self._opened(outcome)
+
+    def _refused(self, refusal: Refusal) -> bytes:
+        if not refusal.credentials:
+            return self._err(refusal.text)
+        waits = self._service.bounds.failed_logins
+        self._wait = waits[self._failed_logins]
+        self._failed_logins += 1
+        self.ended = self._failed_logins == len(waits)
+        return self._err(refusal.text, "AUTH" if self._features.auth_resp_code else None)
+
+    def _opened(self, user: User) -> bytes:
+        for each in self._service.faults.rearrangements(self._number):
+            user.maildrop.rearrange(each.change)
+        mailbox = user.maildrop.open()
+        if mailbox is None:
+            return self._err("the mailbox is locked by another session", "IN-USE")
+        if self._service.users.too_soon(user.name, self._features.login_delay or 0):
+            mailbox.close()
+            return self._err(f"log in {self._features.login_delay} seconds apart", "LOGIN-DELAY")
+        self._transaction = Transaction(self._conversation, mailbox, self._features, utf8=self._utf8)
         self._conversation.state = State.TRANSACTION
         return self._conversation.ok("logged in")
 
-    # TRANSACTION
-
-    @property
-    def _open_mailbox(self) -> MaildropSession:
-        assert self._mailbox is not None, "the conversation lets no command through before the login"
-        return self._mailbox
-
-    def _stat(self) -> bytes:
-        messages = [message for _, message in self._open_mailbox.items()]
-        return self._conversation.ok(f"{len(messages)} {sum(len(message.raw) for message in messages)}")
-
-    def _list(self, number: int | None = None) -> bytes:
-        return self._listing(number, lambda message: str(len(message.raw)))
-
-    def _uidl(self, number: int | None = None) -> bytes:
-        return self._listing(number, lambda message: message.uidl)
-
-    def _listing(self, number: int | None, shown: Callable[[StoredMessage], str]) -> bytes:
-        if number is None:
-            entries = [
-                b"%d %s" % (each, shown(message).encode()) for each, message in self._open_mailbox.items()
-            ]
-            return self._conversation.block(f"{len(entries)} messages", joined(entries))
-        return self._with_message(number, lambda message: self._conversation.ok(f"{number} {shown(message)}"))
-
-    def _retr(self, number: int) -> bytes:
-        return self._with_message(
-            number, lambda message: self._conversation.block(f"{len(message.raw)} octets", message.raw)
-        )
-
-    def _top(self, number: int, count: int) -> bytes:
-        return self._with_message(
-            number, lambda message: self._conversation.block("top follows", top(message.raw, count))
-        )
-
-    def _dele(self, number: int) -> bytes:
-        marked = self._open_mailbox.mark(number)
-        return self._conversation.ok("marked") if marked else self._no_such_message()
-
-    def _noop(self) -> bytes:
-        return self._conversation.ok()
-
-    def _rset(self) -> bytes:
-        self._open_mailbox.reset()
-        return self._conversation.ok("marks taken back")
-
-    def _with_message(self, number: int, answer: Callable[[StoredMessage], bytes]) -> bytes:
-        message = self._open_mailbox.get(number)
-        return self._no_such_message() if message is None else answer(message)
-
-    def _no_such_message(self) -> bytes:
-        return self._conversation.err("no such message")
-
-    # UPDATE
+    # Both, and UPDATE
 
     def _quit(self) -> bytes:
         self.ended = True
-        if self._mailbox is not None:
-            self._mailbox.update()
+        if self._transaction is not None:
+            self._transaction.update()
         return self._conversation.ok("bye")
 
 
 _ANSWERS: dict[Verb, Callable[..., bytes]] = {
     grammar.CAPA: ServerSession._capa,
     grammar.STLS: ServerSession._stls,
+    grammar.UTF8: ServerSession._utf8_mode,
+    grammar.LANG: ServerSession._lang,
     grammar.USER: ServerSession._user,
     grammar.PASS: ServerSession._pass,
+    grammar.APOP: ServerSession._apop,
     grammar.AUTH: ServerSession._auth,
-    grammar.STAT: ServerSession._stat,
-    grammar.LIST: ServerSession._list,
-    grammar.UIDL: ServerSession._uidl,
-    grammar.RETR: ServerSession._retr,
-    grammar.TOP: ServerSession._top,
-    grammar.DELE: ServerSession._dele,
-    grammar.NOOP: ServerSession._noop,
-    grammar.RSET: ServerSession._rset,
     grammar.QUIT: ServerSession._quit,
 }

@@ -6,7 +6,7 @@ Reads, never writes: what a client deletes disappears from memory only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pop3frames.errors import POP3UsageError
@@ -17,13 +17,20 @@ _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 
 def read_mailbox(path: str | Path) -> Iterator[bytes | StoredMessage]:
-    """The messages at `path`, in a fixed order. Raises POP3UsageError when it holds no mailbox.
+    """The messages at `path`, in a fixed order, read as the iterator advances.
 
-    A dataset gives its own unique-ids back; the others get theirs from the content.
+    It raises POP3UsageError when there is no mailbox or a file cannot be read. A dataset gives its own
+    unique-ids back; the others get theirs from the content.
     """
-    path = Path(path)
+    try:
+        yield from _messages(Path(path))
+    except OSError as exc:
+        raise POP3UsageError(f"{exc.filename or path} cannot be read: {exc.strerror}") from exc
+
+
+def _messages(path: Path) -> Iterable[bytes | StoredMessage]:
     if path.is_dir():
-        files = sorted(path.glob("*.eml"))
+        files = sorted(each for each in path.iterdir() if each.suffix == ".eml")
         if files:
             return (file.read_bytes() for file in files)
         if any(path.glob("*/part-*.parquet")):
@@ -32,7 +39,7 @@ def read_mailbox(path: str | Path) -> Iterator[bytes | StoredMessage]:
     if not path.exists():
         raise POP3UsageError(f"{path} does not exist: give a folder of .eml files, an mbox file or a dataset")
     if path.suffix == ".eml":
-        return iter([path.read_bytes()])
+        return [path.read_bytes()]
     return _from_mbox(path)
 
 

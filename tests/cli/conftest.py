@@ -1,5 +1,5 @@
 """Fixtures of the command's tests: those of the export, which most commands run."""
 
-from export.conftest import answer, folder, lock_waits, waits
+from export.conftest import folder, waits
 
-__all__ = ["answer", "folder", "lock_waits", "waits"]
+__all__ = ["folder", "waits"]

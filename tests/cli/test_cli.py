@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import poplib
 import signal
 import subprocess
@@ -56,9 +57,10 @@ def test_every_command_explains_itself(words: list[str], option: str) -> None:
 
 def test_the_help_of_the_program_names_its_commands() -> None:
     """And the help of export says what each exit status means."""
-    for command in ("demo", "export", "serve"):
+    for command in ("credentials", "demo", "export", "serve"):
         assert f"\n  {command} " in invoke("--help").stdout
-    assert "0 everything is stored, 1 the run could not go" in invoke("export", "--help").stdout
+    told = " ".join(invoke("export", "--help").stdout.split())
+    assert "0 everything is stored, 1 the run could not go on" in told
 
 
 def test_the_version_is_that_of_the_package() -> None:
@@ -105,12 +107,12 @@ def serving() -> Iterator[Callable[..., tuple[subprocess.Popen[str], dict[str, s
 def fetched(said: dict[str, str]) -> list[bytes]:
     """All mails of a served mailbox, read by poplib with the words that were printed."""
     port = int(next(key for key in said if "messages on" in key).rpartition(" ")[2])
-    client = poplib.POP3("127.0.0.1", port, timeout=10)
-    client.user(said["username"])
-    client.pass_(said["password"])
-    count, _ = client.stat()
-    found = [b"\r\n".join(client.retr(number)[1]) for number in range(1, count + 1)]
-    client.quit()
+    with contextlib.closing(poplib.POP3("127.0.0.1", port, timeout=10)) as client:
+        client.user(said["username"])
+        client.pass_(said["password"])
+        count, _ = client.stat()
+        found = [b"\r\n".join(client.retr(number)[1]) for number in range(1, count + 1)]
+        client.quit()
     return found
 
 
@@ -132,10 +134,9 @@ def test_serve_answers_poplib_and_ends_on_ctrl_c(tmp_path: Path, serving: Servin
         assert (0, "", "") == (process.returncode, out, errors)
 
 
-def test_serve_offers_tls_with_a_certificate(
-    tmp_path: Path, serving: Serving, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From the first byte on a port of its own; with --password-env the password is not printed."""
+@pytest.fixture
+def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A mail in `tmp_path` and the words to serve it with a certificate, user ann and password hunter2."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     leaf = authority.issue_cert("127.0.0.1")
@@ -144,7 +145,12 @@ def test_serve_offers_tls_with_a_certificate(
     (tmp_path / "one.eml").write_bytes(mail(1).raw)
     monkeypatch.setenv("SERVE_PASSWORD", "hunter2")
     words = ["--certfile", str(tmp_path / "server.pem"), "--keyfile", str(tmp_path / "server.key")]
-    _, said = serving("serve", str(tmp_path), "--password-env", "SERVE_PASSWORD", "--username", "ann", *words)
+    return ["serve", str(tmp_path), "--password-env", "SERVE_PASSWORD", "--username", "ann", *words]
+
+
+def test_serve_offers_tls_with_a_certificate(tmp_path: Path, serving: Serving, certified: list[str]) -> None:
+    """From the first byte on a port of its own; with --password-env the password is not printed."""
+    _, said = serving(*certified)
     tls = next(key for key in said if key.startswith("TLS from the first byte on port "))
     context = default_context(str(tmp_path / "ca.pem"))
     with POP3_SSL("127.0.0.1", int(tls.split()[7].rstrip(",")), context=context) as client:
@@ -152,6 +158,34 @@ def test_serve_offers_tls_with_a_certificate(
         client.pass_("hunter2")
         assert (1, len(mail(1).raw)) == client.stat()
     assert ("ann", "as in SERVE_PASSWORD") == (said["username"], said["password"])
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_serve_with_a_certificate_wants_tls_unless_told_otherwise(
+    serving: Serving, certified: list[str], allowed: bool
+) -> None:
+    """It says which; --plaintext allows what is the rule where there is no certificate."""
+    _, said = serving(*certified, *["--plaintext"] * allowed)
+    assert f"logins without TLS are {'allowed' if allowed else 'refused'}" in said
+    said["password"] = "hunter2"
+    if allowed:
+        assert [mail(1).raw.removesuffix(b"\r\n")] == fetched(said)
+    else:
+        with pytest.raises(poplib.error_proto, match="start TLS first"):
+            fetched(said)
+
+
+def test_serve_is_for_this_machine_unless_all_is_given(
+    tmp_path: Path, serving: Serving, certified: list[str]
+) -> None:
+    """Others are let in only by name of the address, under TLS, with a password of one's own."""
+    assert_plain(invoke("serve", str(tmp_path), "--host", "0.0.0.0"), "takes a certificate")
+    without = [word for word in certified if "SERVE_PASSWORD" not in word and word != "--password-env"]
+    (tmp_path / "one.eml").write_bytes(mail(1).raw)
+    assert_plain(invoke(*without, "--host", "0.0.0.0"), "given passwords")
+    assert_plain(invoke(*certified, "--host", "0.0.0.0", "--plaintext"), "no plaintext")
+    _, said = serving(*certified, "--host", "0.0.0.0")
+    assert any(key.startswith("1 messages on 0.0.0.0, port ") for key in said)
 
 
 def test_serve_says_plainly_what_is_no_mailbox(tmp_path: Path) -> None:

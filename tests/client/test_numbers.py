@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy
 import pytest
-from lab.scripted import CLOSE, LOGIN, QUIT, ScriptedServer, Step
+from lab.scripted import CLOSE, LOGIN, NO_CAPA, QUIT, ScriptedServer, Step
 
 from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.server.embedded import EmbeddedServer
@@ -99,7 +99,7 @@ def test_a_unique_id_that_two_mails_share_is_none_in_the_table() -> None:
         *LOGIN,
         ("UIDL", b"+OK\r\n1 same\r\n2 same\r\n3 own\r\n.\r\n"),
         *[(f"RETR {number}", b"+OK\r\nSubject: x\r\n\r\n.\r\n") for number in (1, 2, 3)],
-        ("CAPA", b"-ERR\r\n"),
+        NO_CAPA,
         QUIT,
     ]
     with ScriptedServer(script) as server:

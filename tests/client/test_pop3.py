@@ -92,7 +92,7 @@ def test_a_mail_that_poplib_cannot_read_is_read() -> None:
         lambda client: client.dele(0),
         lambda client: client.dele(2**31),
         lambda client: client.top(1, -1),
-        lambda client: client.auth_plain("ann", ""),
+        lambda client: client.authenticate("PLAIN", "ann", ""),
     ],
 )
 def test_an_argument_that_breaks_the_grammar_is_refused_and_not_sent(
@@ -157,10 +157,15 @@ def test_the_repr_shows_host_encryption_and_state(server: EmbeddedServer) -> Non
 
 def test_a_server_that_goes_on_asking_after_auth_plain_is_no_login() -> None:
     """PLAIN has one response: a second challenge is not taken for success, and the session is closed."""
-    script = [GREETING, ("AUTH PLAIN", b"+ \r\n"), ("[A-Za-z0-9+/=]+", b"+ bW9yZQ==\r\n")]
+    script = [
+        GREETING,
+        ("AUTH PLAIN", b"+ \r\n"),
+        ("[A-Za-z0-9+/=]+", b"+ bW9yZQ==\r\n"),
+        (r"\*", b"-ERR\r\n"),
+    ]
     with ScriptedServer(script) as server:
         client = POP3("127.0.0.1", server.port, timeout=5)
-        with pytest.raises(POP3ConnectionError, match="goes on asking"):
-            client.auth_plain("ann", "secret")
+        with pytest.raises(POP3ConnectionError, match="do not belong"):
+            client.authenticate("PLAIN", "ann", "secret")
         with pytest.raises(POP3UsageError, match="ended"):
             client.noop()

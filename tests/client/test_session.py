@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from lab.relay import Relay
-from lab.scripted import CLOSE, LOGIN, QUIT, ScriptedServer
+from lab.scripted import CLOSE, LOGIN, NO_CAPA, QUIT, ScriptedServer
 
 from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.errors import POP3ConnectionError, POP3UsageError
@@ -15,9 +15,11 @@ from pop3frames.server.embedded import EmbeddedServer
 
 UIDL = ("UIDL", b"+OK\r\n1 a\r\n.\r\n")
 GMAIL = [
-    *LOGIN,
-    UIDL,
+    LOGIN[0],
+    ("?CAPA", b"+OK\r\nEXPIRE 0\r\n.\r\n"),
+    *LOGIN[2:],
     ("CAPA", b"+OK\r\nEXPIRE 0\r\n.\r\n"),
+    UIDL,
     ("RETR 1", b"+OK\r\nSubject: x\r\n\r\n.\r\n"),
 ]
 
@@ -129,10 +131,10 @@ def test_a_message_listed_over_the_limit_is_not_asked_for_and_the_rest_go_on() -
     """It fails by itself, with its size; no connection is spent on it."""
     script = [
         *LOGIN,
+        NO_CAPA,
         ("UIDL", b"+OK\r\n1 a\r\n2 b\r\n.\r\n"),
         ("LIST", b"+OK\r\n1 99000000\r\n2 15\r\n.\r\n"),
         ("RETR 2", b"+OK\r\nSubject: x\r\n\r\n.\r\n"),
-        ("CAPA", b"-ERR\r\n"),
         QUIT,
     ]
     with ScriptedServer(script) as server:

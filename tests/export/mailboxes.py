@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.scripted import LOGIN, QUIT, Step
+from lab.scripted import GREETING, LOGIN, QUIT, Step
 
 from pop3frames.client.credentials import Secret
 from pop3frames.export.accounts import Account
@@ -94,13 +94,16 @@ def refused(number: int, text: bytes = b"not today") -> Step:
 
 
 def listing(uidls: Mapping[int, str] | None, sizes: Mapping[int, int], *capabilities: bytes) -> list[Step]:
-    """Login, UIDL (None: the server has none), LIST and CAPA of a scripted server."""
+    """Login, UIDL (None: the server has none) and LIST of a scripted server; CAPA before and behind it."""
     ids_shown = [f"{number} {uidl}".encode() for number, uidl in (uidls or {}).items()]
+    capa = ("?CAPA", block(capabilities))
     return [
-        *LOGIN,
+        GREETING,
+        capa,
+        *LOGIN[2:],
+        capa,
         ("UIDL", b"-ERR what?\r\n" if uidls is None else block(ids_shown)),
         ("LIST", block(b"%d %d" % entry for entry in sizes.items())),
-        ("CAPA", block(capabilities)),
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,14 +33,10 @@ from pop3frames.errors import POP3UsageError
 from pop3frames.export import mailbox
 from pop3frames.export.mailbox import ExportReport, export_mailbox
 from pop3frames.frames.dataset import Dataset
-from pop3frames.protocol import grammar
-from pop3frames.protocol.grammar import Limits, Verb
+from pop3frames.protocol.grammar import Limits
 from pop3frames.server.embedded import EmbeddedServer
+from pop3frames.server.faults import Say
 from pop3frames.server.maildrop import StoredMessage
-from pop3frames.server.session import ServerSession
-
-Answer = Callable[[Verb, Callable[..., bytes]], None]
-
 
 # Twice is once
 
@@ -56,7 +51,7 @@ def test_a_second_run_adds_nothing_and_fetches_nothing(folder: Path) -> None:
             sent = bytes(relay.from_clients[0]).split(b"\r\n")
     assert (30, 0, 30, 0, 0) == counts(report)
     assert ((), 0) == (report.parts, report.octets)
-    assert ["UIDL", "LIST", "QUIT"] == [line.decode() for line in sent[2:-1]]
+    assert ["CAPA", "UIDL", "LIST", "QUIT"] == [line.decode() for line in sent[3:-1]]
     assert before == {path: path.stat() for path in folder.rglob("*")}
 
 
@@ -191,17 +186,12 @@ def test_messages_that_only_one_of_the_two_listings_names_are_fetched(folder: Pa
 # One bad message does not stop the rest
 
 
-def test_a_refused_message_is_reported_and_the_next_run_gets_it(folder: Path, answer: Answer) -> None:
+def test_a_refused_message_is_reported_and_the_next_run_gets_it(folder: Path) -> None:
     """Its number, unique-id and the server's words are in the report; the others are stored."""
-
-    def refuse_the_third(session: ServerSession, number: int) -> bytes:
-        return b"-ERR [SYS/TEMP] disk\x1b[2J\r\n" if number == 3 else ServerSession._retr(session, number)
-
-    with EmbeddedServer(mails(5)) as server:
-        answer(grammar.RETR, refuse_the_third)
+    refusal = Say("RETR", b"-ERR [SYS/TEMP] disk\x1b[2J\r\n", message=3, nth=1)
+    with EmbeddedServer(mails(5), faults=[refusal]) as server:
         report = export_mailbox(account_of(server), folder)
         assert (5, 4, 0, 1, 0) == counts(report)
-        answer(grammar.RETR, ServerSession._retr)
         assert (5, 1, 4, 0, 0) == counts(export_mailbox(account_of(server), folder))
     [failure] = report.failed
     assert (3, "uid-00003") == (failure.number, failure.uidl)
@@ -254,7 +244,6 @@ def test_an_oversized_message_whose_header_is_refused_too_is_only_reported(
         ("UIDL", block([b"1 small", b"2 big"])),
         ("LIST", block([b"1 400", b"2 9000"])),
         ("TOP 2 0", b"-ERR no TOP here\r\n"),
-        ("CAPA", b"-ERR\r\n"),
         retr(1, mail(1)),
         QUIT,
     ]
@@ -295,22 +284,17 @@ def test_nineteen_refusals_in_a_row_do_not(folder: Path) -> None:
 @given(known=st.sets(st.integers(1, 15)), refusing=st.sets(st.integers(1, 15)), fresh=st.booleans())
 def test_every_listed_message_is_accounted_for(
     tmp_path_factory: pytest.TempPathFactory,
-    answer: Answer,
     known: set[int],
     refusing: set[int],
     fresh: bool,
 ) -> None:
     """Whatever the dataset had and the server refuses: listed is new, known, failed and left together."""
     folder = tmp_path_factory.mktemp("law") / "mail"
-    answer(grammar.RETR, ServerSession._retr)
     with EmbeddedServer([mail(number) for number in sorted(known)]) as server:
         export_mailbox(account_of(server), folder)
 
-    def refuse(session: ServerSession, number: int) -> bytes:
-        return b"-ERR no\r\n" if number in refusing else ServerSession._retr(session, number)
-
-    answer(grammar.RETR, refuse)
-    with EmbeddedServer(mails(15)) as server:
+    faults = [Say("RETR", b"-ERR no\r\n", message=number) for number in refusing]
+    with EmbeddedServer(mails(15), faults=faults) as server:
         report = export_mailbox(account_of(server), Dataset(folder) if fresh else str(folder))
     expected = set(range(1, 16)) - known
     assert (15, len(expected - refusing), len(known), len(expected & refusing), 0) == counts(report)

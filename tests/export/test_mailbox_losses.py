@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,20 +29,11 @@ from pop3frames.export import mailbox
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.export.progress import Progress
 from pop3frames.frames.dataset import Dataset
-from pop3frames.protocol import grammar
-from pop3frames.protocol.grammar import Limits, Verb
+from pop3frames.protocol.grammar import Limits
 from pop3frames.server.embedded import EmbeddedServer
-from pop3frames.server.session import ServerSession
+from pop3frames.server.faults import Drop
 
-Answer = Callable[[Verb, Callable[..., bytes]], None]
 IN_USE = [GREETING, ("USER .*", b"+OK\r\n"), ("PASS .*", b"-ERR [IN-USE] locked\r\n")]
-
-
-def break_off(session: ServerSession, number: int) -> bytes:
-    """Half of a mail, then the end of the connection."""
-    session.ended = True
-    reply = ServerSession._retr(session, number)
-    return reply[: len(reply) // 2]
 
 
 # The run goes on
@@ -124,23 +114,15 @@ def test_a_server_that_falls_silent_is_left_for_a_new_session(folder: Path) -> N
 
 
 def test_a_message_that_always_breaks_the_connection_is_skipped_and_named(
-    folder: Path, answer: Answer, caplog: pytest.LogCaptureFixture
+    folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After two tries; all the others are stored, and the next run, with a better server, gets it."""
-    asked: list[int] = []
-
-    def odd(session: ServerSession, number: int) -> bytes:
-        asked.append(number)
-        return break_off(session, number) if number == 7 else ServerSession._retr(session, number)
-
-    with EmbeddedServer(mails(20)) as server:
-        answer(grammar.RETR, odd)
+    faults = [Drop("RETR", octets=200, message=7, nth=time) for time in (1, 2)]
+    with EmbeddedServer(mails(20), faults=faults) as server:
         with caplog.at_level(logging.WARNING):
             report = export_mailbox(account_of(server), folder)
         assert (20, 19, 0, 1, 0) == counts(report)
-        answer(grammar.RETR, ServerSession._retr)
         assert (20, 1, 19, 0, 0) == counts(export_mailbox(account_of(server), folder))
-    assert 2 == asked.count(7)
     [failure] = report.failed
     assert (7, "uid-00007") == (failure.number, failure.uidl)
     assert "broke 2 times" in failure.reason
@@ -148,14 +130,10 @@ def test_a_message_that_always_breaks_the_connection_is_skipped_and_named(
     assert ids(mails(20)) == stored(folder)
 
 
-def test_several_such_messages_together_do_not_keep_a_run_from_the_rest(folder: Path, answer: Answer) -> None:
+def test_several_such_messages_together_do_not_keep_a_run_from_the_rest(folder: Path) -> None:
     """Three at the front: those that broke a connection are tried again last."""
-
-    def odd(session: ServerSession, number: int) -> bytes:
-        return break_off(session, number) if number <= 3 else ServerSession._retr(session, number)
-
-    answer(grammar.RETR, odd)
-    with EmbeddedServer(mails(9)) as server:
+    faults = [Drop("RETR", octets=200, message=number) for number in (1, 2, 3)]
+    with EmbeddedServer(mails(9), faults=faults) as server:
         report = export_mailbox(account_of(server), folder)
     assert (9, 6, 0, 3, 0) == counts(report)
     assert ["uid-00001", "uid-00002", "uid-00003"] == sorted(str(each.uidl) for each in report.failed)
@@ -182,21 +160,12 @@ def test_a_message_larger_than_announced_is_skipped_and_named(folder: Path) -> N
 
 
 def test_an_oversized_message_stays_failed_when_the_connection_is_lost_later(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its flagged row does not turn it into a known one in the next session, and is there once."""
     monkeypatch.setattr(mailbox, "DEFAULT_LIMITS", Limits(message=3000))
-    cuts: list[int] = []
-
-    def odd(session: ServerSession, number: int) -> bytes:
-        if number == 4 and not cuts:
-            cuts.append(number)
-            return break_off(session, number)
-        return ServerSession._retr(session, number)
-
-    answer(grammar.RETR, odd)
     served = [mail(1), mail(2, octets=9000), mail(3), mail(4)]
-    with EmbeddedServer(served) as server:
+    with EmbeddedServer(served, faults=[Drop("RETR", octets=200, message=4, nth=1)]) as server:
         report = export_mailbox(account_of(server), folder)
     assert (4, 3, 0, 1, 0) == counts(report)
     assert [2] == [failure.number for failure in report.failed]
@@ -204,17 +173,11 @@ def test_an_oversized_message_stays_failed_when_the_connection_is_lost_later(
 
 
 def test_a_header_that_breaks_the_connection_does_not_stop_the_run(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TOP of the oversized message is tried once; without a row it only counts as failed."""
     monkeypatch.setattr(mailbox, "DEFAULT_LIMITS", Limits(message=3000))
-
-    def top(session: ServerSession, number: int, count: int) -> bytes:
-        session.ended = True
-        return b"+OK\r\nSubject: ha"
-
-    answer(grammar.TOP, top)
-    with EmbeddedServer([mail(1), mail(2, octets=9000), mail(3)]) as server:
+    with EmbeddedServer([mail(1), mail(2, octets=9000), mail(3)], faults=[Drop("TOP", octets=20)]) as server:
         report = export_mailbox(account_of(server), folder)
     assert (3, 2, 0, 1, 0) == counts(report)
     assert ["uid-00001", "uid-00003"] == stored(folder)
@@ -234,9 +197,7 @@ def test_without_unique_ids_a_lost_connection_doubles_nothing(folder: Path) -> N
 # The mailbox is still locked by the session that was lost
 
 
-def test_a_mailbox_still_locked_by_the_lost_session_is_waited_for(
-    folder: Path, lock_waits: list[float]
-) -> None:
+def test_a_mailbox_still_locked_by_the_lost_session_is_waited_for(folder: Path, waits: list[float]) -> None:
     """[IN-USE] after a loss is our own lock; the pauses grow."""
     three = mails(3)
     uidls = {number: message.uidl for number, message in enumerate(three, 1)}
@@ -245,13 +206,11 @@ def test_a_mailbox_still_locked_by_the_lost_session_is_waited_for(
     rest = [*listing(uidls, sizes), retr(3, three[2]), retr(2, three[1]), QUIT]
     with ScriptedServer(cut, IN_USE, IN_USE, rest) as server:
         assert (3, 3, 0, 0, 0) == counts(export_mailbox(account_at(server.port), folder))
-    assert [True, True] == [0.5 <= lock_waits[0] <= 0.625, 1.0 <= lock_waits[1] <= 1.25]
-    assert 2 == len(lock_waits)
+    assert [True, True] == [2.0 <= waits[0] <= 2.5, 4.0 <= waits[1] <= 5.0]
+    assert 2 == len(waits)
 
 
-def test_a_mailbox_that_stays_locked_ends_the_run_with_its_report(
-    folder: Path, lock_waits: list[float]
-) -> None:
+def test_a_mailbox_that_stays_locked_ends_the_run_with_its_report(folder: Path, waits: list[float]) -> None:
     """A POP3ConnectionError, for that is what began it; what was whole is stored."""
     uidls = {1: "one", 2: "two"}
     cut = [*listing(uidls, dict.fromkeys(uidls, 1)), retr(1, mail(1)), ("RETR 2", CLOSE)]
@@ -304,7 +263,7 @@ def test_a_server_that_accepts_everybody_and_serves_nobody_is_given_up(folder: P
 
 def test_a_server_lost_before_its_listing_is_not_asked_again(folder: Path) -> None:
     """Nothing is known about the mailbox: that is an error, not an empty report of success."""
-    with ScriptedServer([*whole_session([], uidls={})[:3], ("UIDL", CLOSE)]) as server:
+    with ScriptedServer([*whole_session([], uidls={})[:5], ("UIDL", CLOSE)]) as server:
         with pytest.raises(POP3ConnectionError) as caught:
             export_mailbox(account_at(server.port), folder)
         assert 1 == len(server.peers)

@@ -3,8 +3,8 @@
     with ScriptedServer([GREETING, ("STAT", b"+OK 1 20\r\n"), ("RETR 1", STALL)]) as server:
         ...
 
-A step is what the client must send (a regular expression for a whole line; None: nothing) and what happens
-then: bytes to send, or one of the actions of this module, as many as the step names. Each connection plays
+A step is what the client must send (a regular expression for a whole line; None: nothing; with a "?" before
+it: or something else, then the step is passed over) and what happens then: bytes to send, or one of the actions of this module, as many as the step names. Each connection plays
 its own script, the last one also plays for all that follow. A client that strays from the script fails the
 `with` block.
 """
@@ -42,6 +42,14 @@ class Peer:
         self.received += data
         return data
 
+    def put_back(self, line: bytes) -> None:
+        """The next line is this one again."""
+        self._unread[:0] = line + b"\r\n"
+
+    def forget(self) -> None:
+        """What came and was not read as a line is nobody's business."""
+        self._unread.clear()
+
     def line(self) -> bytes | None:
         """The next line without its line end; None when the client is gone."""
         while b"\n" not in self._unread:
@@ -60,19 +68,22 @@ Script = Sequence[Step]
 
 
 def CLOSE(peer: Peer) -> None:
-    """Close in an orderly way; what the client still sends is nobody's business."""
+    """Close in an orderly way; what the client still sends, or sent ahead, is nobody's business."""
+    peer.forget()
     peer.connection.shutdown(socket.SHUT_RDWR)
     peer.connection.close()
 
 
 def RESET(peer: Peer) -> None:
     """Close by a reset: to linger for 0 seconds means that."""
+    peer.forget()
     peer.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.connection.close()
 
 
 def STALL(peer: Peer) -> None:
     """Say nothing until the client is gone."""
+    peer.forget()
     while peer.receive():
         pass
 
@@ -109,7 +120,8 @@ def start_tls(context: ssl.SSLContext) -> Action:
 
 
 GREETING: Step = (None, b"+OK ready\r\n")
-LOGIN: list[Step] = [GREETING, ("USER .*", b"+OK\r\n"), ("PASS .*", b"+OK\r\n")]
+NO_CAPA: Step = ("?CAPA", b"-ERR\r\n")
+LOGIN: list[Step] = [GREETING, NO_CAPA, ("USER .*", b"+OK\r\n"), ("PASS .*", b"+OK\r\n")]
 QUIT: Step = ("QUIT", b"+OK\r\n")
 
 
@@ -181,7 +193,10 @@ class ScriptedServer:
                 line = peer.line()
                 if line is None:
                     return
-                if not re.fullmatch(pattern, line.decode("latin-1")):
+                if not re.fullmatch(pattern.removeprefix("?"), line.decode("latin-1")):
+                    if pattern.startswith("?"):
+                        peer.put_back(line)
+                        continue
                     self.strayed.append(f"got {line!r} where the script has {pattern!r}")
                     return
             for action in actions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import traceback
 from collections.abc import Callable, Iterable
 
@@ -590,8 +591,8 @@ def test_an_exchange_in_two_steps_logs_in() -> None:
     server.receive(client.send(grammar.AUTH, "PLAIN"))
     assert Command(grammar.AUTH, (b"PLAIN",)) == server.next_command()
     assert b"" == _only(client, server.challenge()).challenge
-    server.receive(client.respond(sasl.plain("ann", lambda: "sécret")))
-    assert ("ann", "sécret") == sasl.parse_plain(server.next_line() or b"")
+    server.receive(client.respond(base64.b64encode(next(sasl.plain("ann", lambda: "sécret")))))
+    assert ("ann", "sécret") == sasl.parse_plain(sasl.decoded(server.next_line() or b"") or b"")
     assert _only(client, server.ok("logged in")).ok
 
     assert (0, State.TRANSACTION) == (client.outstanding, client.state)

@@ -21,9 +21,9 @@ def _names(verbs: list[Verb]) -> set[str]:
 
 
 def test_every_verb_is_found_by_its_own_name_in_upper_case() -> None:
-    """Three or four letters, as RFC 1939 section 3 has it."""
+    """Three or four letters, as RFC 1939 section 3 has it; UTF8 (RFC 6856) has a digit."""
     assert list(VERBS) == [verb.name for verb in VERBS.values()]
-    assert [] == [name for name in VERBS if not re.fullmatch(rb"[A-Z]{3,4}", name)]
+    assert [] == [name for name in VERBS if not re.fullmatch(rb"[A-Z]{3,4}|UTF8", name)]
 
 
 def test_every_row_of_the_table_is_whole() -> None:
@@ -37,27 +37,29 @@ def test_every_row_of_the_table_is_whole() -> None:
 
 
 def test_verbs_are_allowed_in_the_states_of_the_rfcs() -> None:
-    """RFC 1939 sections 4 to 7, RFC 2449 section 5, RFC 2595 section 4, RFC 5034 section 4."""
+    """RFC 1939 sections 4 to 7, RFC 2449 section 5, RFC 2595 section 4, RFC 5034 section 4, RFC 6856."""
     by_states = {
         states: _names([verb for verb in VERBS.values() if verb.states == states])
         for states in {verb.states for verb in VERBS.values()}
     }
     assert by_states == {
-        (AUTH,): {"STLS", "USER", "PASS", "AUTH"},
+        (AUTH,): {"STLS", "USER", "PASS", "APOP", "AUTH", "UTF8"},
         (TRANS,): {"STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "NOOP", "RSET"},
-        (AUTH, TRANS): {"CAPA", "QUIT"},
+        (AUTH, TRANS): {"CAPA", "LANG", "QUIT"},
     }
 
 
 def test_nothing_may_follow_a_greeting_a_tls_start_an_exchange_or_a_quit_unanswered() -> None:
     """What changes the meaning of the bytes that follow is a barrier."""
-    assert {"STLS", "AUTH", "QUIT"} == _names([verb for verb in VERBS.values() if verb.barrier])
+    assert {"STLS", "AUTH", "UTF8", "LANG", "QUIT"} == _names(
+        [verb for verb in VERBS.values() if verb.barrier]
+    )
     assert GREETING.barrier
 
 
 @pytest.mark.parametrize(
     ("argument_count", "multiline"),
-    [(0, {"CAPA", "LIST", "UIDL", "RETR", "TOP"}), (1, {"CAPA", "RETR", "TOP"})],
+    [(0, {"CAPA", "LANG", "LIST", "UIDL", "RETR", "TOP"}), (1, {"CAPA", "RETR", "TOP"})],
 )
 def test_the_shape_of_a_reply_depends_on_the_verb_and_on_having_an_argument(
     argument_count: int, multiline: set[str]

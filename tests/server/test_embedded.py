@@ -1,4 +1,4 @@
-"""The server over real sockets, judged by clients that are not ours, and by one that misbehaves."""
+"""The server over real sockets: sessions, clients that misbehave, start and stop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import poplib
 import socket
 import ssl
 import struct
-import subprocess
 import threading
 import tracemalloc
 from collections.abc import Callable
@@ -15,111 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from server.playing import poplib_of
 
 from pop3frames.errors import POP3UsageError
 from pop3frames.server.embedded import EmbeddedServer, server_context
 from pop3frames.server.maildrop import Maildrop
 
 Dial = Callable[..., Any]
-MODES = ["plain", "stls", "implicit"]
-
-
-def _poplib(server: EmbeddedServer, mode: str, context: ssl.SSLContext) -> poplib.POP3:
-    """The standard library's client, logged in."""
-    if mode == "implicit":
-        client: poplib.POP3 = poplib.POP3_SSL("localhost", server.tls_port or 0, context=context, timeout=20)
-    else:
-        client = poplib.POP3("localhost", server.port, timeout=20)
-    if mode == "stls":
-        client.stls(context=context)
-    client.user(server.username)
-    client.pass_(server.password)
-    return client
-
-
-# Independent judges
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_poplib_fetches_the_whole_mailbox(
-    mode: str, mails: list[bytes], server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
-) -> None:
-    """Octet for octet; sizes, listings and unique-ids fit."""
-    with EmbeddedServer(mails, context=server_tls) as server:
-        client = _poplib(server, mode, client_tls)
-        count, octets = client.stat()
-        fetched = [b"".join(line + b"\r\n" for line in client.retr(n + 1)[1]) for n in range(count)]
-        listed = [int(line.split()[1]) for line in client.list()[1]]
-        ids = [line.split()[1].decode() for line in client.uidl()[1]]
-        client.quit()
-
-        assert mails == fetched
-        assert ([len(mail) for mail in mails], sum(listed)) == (listed, octets)
-        assert [message.uidl for message in server.maildrop.messages] == ids
-        assert len(mails) == len(server.maildrop)
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_curl_fetches_the_whole_mailbox(
-    mode: str,
-    mails: list[bytes],
-    server_tls: ssl.SSLContext,
-    authority_file: str,
-    tmp_path: Path,
-    require_program: Callable[[str], str],
-) -> None:
-    """Octet for octet, long lines and lines that begin with CR too."""
-    mails = [*mails, b"Subject: longer\r\n\r\n" + b"z" * 100_000 + b"\r\n\r\rx\r\n"]
-    with EmbeddedServer(mails, context=server_tls) as server:
-        address = (
-            f"pop3s://localhost:{server.tls_port}"
-            if mode == "implicit"
-            else f"pop3://localhost:{server.port}"
-        )
-        tls = {"plain": [], "stls": ["--ssl-reqd"], "implicit": []}[mode]
-        command = [require_program("curl"), "-sS", "-q", "--max-time", "20", "--cacert", authority_file, *tls]
-        command += ["-u", f"{server.username}:{server.password}", "-o", f"{tmp_path}/#1"]
-        subprocess.run([*command, f"{address}/[1-{len(mails)}]"], check=True, timeout=30)
-
-        assert mails == [(tmp_path / str(n)).read_bytes() for n in range(1, len(mails) + 1)]
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_mpop_fetches_the_whole_mailbox_and_deletes_it(
-    mode: str,
-    mails: list[bytes],
-    server_tls: ssl.SSLContext,
-    authority_file: str,
-    tmp_path: Path,
-    require_program: Callable[[str], str],
-) -> None:
-    """It pipelines as RFC 2449 says; what it stores has LF line ends, as a maildir has."""
-    for folder in ("cur", "new", "tmp"):
-        (tmp_path / "mail" / folder).mkdir(parents=True)
-    with EmbeddedServer(mails, context=server_tls) as server:
-        tls = {
-            "plain": ["--tls=off", f"--port={server.port}"],
-            "stls": ["--tls=on", "--tls-starttls=on", f"--port={server.port}"],
-            "implicit": ["--tls=on", "--tls-starttls=off", f"--port={server.tls_port}"],
-        }[mode]
-        options = {
-            "host": "localhost",
-            "user": server.username,
-            "passwordeval": f"echo {server.password}",
-            "auth": "user" if mode == "plain" else "plain",
-            "tls-trust-file": authority_file if mode != "plain" else "",
-            "uidls-file": tmp_path / "uidls",
-            "delivery": f"maildir,{tmp_path / 'mail'}",
-            "keep": "off",
-            "received-header": "off",
-            "timeout": 20,
-        }
-        command = [require_program("mpop"), *tls, *(f"--{name}={value}" for name, value in options.items())]
-        subprocess.run(command, check=True, timeout=30, stdout=subprocess.DEVNULL)
-
-        stored = [path.read_bytes() for path in (tmp_path / "mail" / "new").iterdir()]
-        assert sorted(mail.replace(b"\r\n", b"\n") for mail in mails) == sorted(stored)
-        assert [] == server.maildrop.messages
 
 
 def test_a_certificate_that_is_not_trusted_ends_the_handshake_and_nothing_else(
@@ -131,7 +32,7 @@ def test_a_certificate_that_is_not_trusted_ends_the_handshake_and_nothing_else(
             poplib.POP3_SSL(
                 server.host, server.tls_port or 0, context=ssl.create_default_context(), timeout=20
             )
-        client = _poplib(server, "implicit", client_tls)
+        client = poplib_of(server, "implicit", client_tls)
         assert (1, 3) == client.stat()
         client.quit()
 
@@ -292,7 +193,7 @@ def test_a_client_that_speaks_no_tls_is_dropped(
         stranger.send(b"USER ann\r\nPASS x\r\n")
         while stranger.line():  # a TLS alert
             pass
-        client = _poplib(server, "implicit", client_tls)
+        client = poplib_of(server, "implicit", client_tls)
         assert (1, 3) == client.stat()
         client.close()
 

@@ -1,67 +1,19 @@
-"""Dialogues as RFC 1939 writes them down: C is the client, S the server, … stands for anything."""
+"""Whole sessions, as RFC 1939 writes them down."""
 
 from __future__ import annotations
 
-import base64
 import tracemalloc
-from collections.abc import Iterable
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from server.playing import LOGIN, MAILS, PLAIN, SIZES, answers_of, play, session_of
 
 from pop3frames.errors import POP3ProtocolError
 from pop3frames.protocol.grammar import VERBS
-from pop3frames.server.maildrop import Maildrop, StoredMessage
-from pop3frames.server.session import ServerSession
-
-MAILS = [
-    StoredMessage(b"Subject: one\r\n\r\nfirst\r\n.\r\nlast\r\n", "whqtswO00WBw418f9t5JxYwZ"),
-    StoredMessage(b".dot\r\n\r\n", "QhdPYR:00WBw1Ph7x7"),
-    StoredMessage(b"", "empty"),
-]
-SIZES = [len(mail.raw) for mail in MAILS]
-PLAIN = base64.b64encode(b"\0ann\0a secret").decode()
-
-LOGIN = """
-S: +OK pop3frames ready
-C: USER ann
-S: +OK…
-C: PASS a secret
-S: +OK…
-"""
-
-
-def _session(maildrop: Maildrop | None = None, *, offers_stls: bool = False) -> ServerSession:
-    maildrop = Maildrop(MAILS) if maildrop is None else maildrop
-    return ServerSession(maildrop, "ann", "a secret", offers_stls=offers_stls)
-
-
-def _answers(session: ServerSession, pieces: Iterable[bytes]) -> bytes:
-    answers = b""
-    for piece in pieces:
-        session.receive(piece)
-        answers += b"".join(session.replies())
-    return answers
-
-
-def _play(transcript: str, session: ServerSession | None = None, *, greets: bool = True) -> ServerSession:
-    """Let a session hear the C lines octet by octet, a fresh one also at once: it must say the S lines."""
-    lines = [line for line in transcript.splitlines() if line]
-    commands = b"".join(line[3:].encode() + b"\r\n" for line in lines if line.startswith("C:"))
-    expected = [line[3:] for line in lines if line.startswith("S:")]
-    octets = [bytes([octet]) for octet in commands]
-    plays = [(session, octets)] if session else [(_session(), [commands]), (_session(), octets)]
-    for played, pieces in plays:
-        told = (played.greeting() if greets else b"") + _answers(played, pieces)
-        *said, end = told.decode().split("\r\n")
-        pairs = zip_longest(said, expected, fillvalue="")
-        assert expected == [
-            text[: len(wanted) - 1] + "…" if wanted.endswith("…") else text for text, wanted in pairs
-        ]
-        assert "" == end
-    return plays[-1][0]
+from pop3frames.server.features import Bounds
+from pop3frames.server.maildrop import Maildrop
 
 
 def test_a_session_reads_and_deletes() -> None:
@@ -97,16 +49,16 @@ S: .
 C: QUIT
 S: +OK…
 """
-    session = _play(transcript, _session(maildrop))
+    session = play(transcript, session_of(maildrop))
 
     assert session.ended
     assert MAILS[1:] == maildrop.messages
-    _play(transcript)
+    play(transcript)
 
 
 def test_marked_messages_are_omitted_and_numbers_do_not_move() -> None:
     """STAT, LIST and UIDL leave them out; to name one is an error (RFC 1939 section 5)."""
-    _play(
+    play(
         f"""{LOGIN}
 C: DELE 2
 S: +OK…
@@ -155,14 +107,14 @@ S: +OK 3 {sum(SIZES)}
 C: QUIT
 S: +OK…
 """
-    _play(transcript, _session(maildrop))
+    play(transcript, session_of(maildrop))
 
     assert MAILS == maildrop.messages
 
 
 def test_top_shows_the_header_and_some_lines() -> None:
     """Stuffed like a whole message."""
-    _play(
+    play(
         f"""{LOGIN}
 C: TOP 1 0
 S: +OK…
@@ -187,8 +139,8 @@ S: .
 
 def test_a_mailbox_without_mail_has_empty_listings() -> None:
     """Zero is a number."""
-    session = _session(Maildrop())
-    _play(
+    session = session_of(Maildrop())
+    play(
         f"""{LOGIN}
 C: STAT
 S: +OK 0 0
@@ -207,7 +159,7 @@ S: -ERR no such message
 
 def test_malformed_and_misplaced_commands_are_refused_and_the_session_goes_on() -> None:
     """RFC 1939 section 3: -ERR to what is unknown, unimplemented, malformed or in the wrong state."""
-    _play(f"""
+    play(f"""
 S: +OK pop3frames ready
 C: STAT
 S: -ERR…
@@ -256,7 +208,7 @@ S: +OK 3 {sum(SIZES)}
 
 def test_a_wrong_login_is_refused_with_its_code_and_can_be_repeated() -> None:
     """Whether the name or the password was wrong is not told."""
-    _play("""
+    play("""
 S: +OK pop3frames ready
 C: USER eve
 S: +OK send PASS
@@ -275,48 +227,22 @@ S: +OK…
 """)
 
 
-def test_a_login_by_sasl_takes_one_step_or_two() -> None:
-    """RFC 5034 section 4; a cancelled or malformed exchange leaves the session usable."""
-    _play(f"""
-S: +OK pop3frames ready
-C: AUTH CRAM-MD5
-S: -ERR unknown mechanism
-C: AUTH PLAIN
-S: +…
-C: *
-S: -ERR cancelled
-C: AUTH PLAIN
-S: +…
-C: not base64
-S: -ERR malformed response
-C: AUTH PLAIN
-S: +…
-C: {base64.b64encode(b"[]ann[]wrong".replace(b"[]", bytes(1))).decode()}
-S: -ERR [AUTH] wrong user name or password
-C: AUTH PLAIN
-S: +…
-C: {PLAIN}
-S: +OK…
-""")
-    _play(f"S: +OK pop3frames ready\nC: auth plain {PLAIN}\nS: +OK…\nC: NOOP\nS: +OK")
-
-
 def test_a_second_login_finds_the_mailbox_in_use_until_the_first_has_ended() -> None:
     """The credentials are right, and that is what the code says (RFC 2449 section 8.1.2)."""
     maildrop = Maildrop(MAILS)
-    first = _play(LOGIN, _session(maildrop))
-    second = _session(maildrop)
-    _play(LOGIN.replace("PASS a secret\nS: +OK…", "PASS a secret\nS: -ERR [IN-USE]…"), second)
-    _play("C: QUIT\nS: +OK…", first, greets=False)
-    _play("C: USER ann\nS: +OK…\nC: PASS a secret\nS: +OK…", second, greets=False)
+    first = play(LOGIN, session_of(maildrop))
+    second = session_of(maildrop)
+    play(LOGIN.replace("PASS a secret\nS: +OK…", "PASS a secret\nS: -ERR [IN-USE]…"), second)
+    play("C: QUIT\nS: +OK…", first, greets=False)
+    play("C: USER ann\nS: +OK…\nC: PASS a secret\nS: +OK…", second, greets=False)
 
 
 @pytest.mark.parametrize("ending", [b"", b"QUI", b"QUIT", b"RSET\r\n", b"DELE 1\r\nQUIT\n"])
 def test_nothing_is_deleted_without_quit(ending: bytes) -> None:
     """A session that is cut enters no UPDATE state (RFC 1939 section 6), and gives the lock back."""
     maildrop = Maildrop(MAILS)
-    session = _session(maildrop)
-    _answers(session, [b"USER ann\r\nPASS a secret\r\nDELE 1\r\nDELE 2\r\n", ending])
+    session = session_of(maildrop)
+    answers_of(session, [b"USER ann\r\nPASS a secret\r\nDELE 1\r\nDELE 2\r\n", ending])
     session.close()
     session.close()
 
@@ -328,7 +254,7 @@ def test_quit_before_the_login_ends_the_session_and_deletes_nothing() -> None:
     """It works on no mailbox."""
     maildrop = Maildrop(MAILS)
     holder = maildrop.open()
-    session = _play("S: +OK pop3frames ready\nC: QUIT\nS: +OK…", _session(maildrop))
+    session = play("S: +OK pop3frames ready\nC: QUIT\nS: +OK…", session_of(maildrop))
 
     assert session.ended
     assert holder is not None
@@ -337,34 +263,22 @@ def test_quit_before_the_login_ends_the_session_and_deletes_nothing() -> None:
 
 def test_nothing_behind_quit_is_answered() -> None:
     """The session is over."""
-    assert 1 == _answers(_session(), [b"QUIT\r\nCAPA\r\nQUIT\r\n"]).count(b"\r\n")
-
-
-def test_capabilities_are_the_same_before_and_after_the_login() -> None:
-    """RFC 2449 section 5; STLS only where there is TLS to start."""
-    session = _session()
-    before = _answers(session, [b"CAPA\r\n"])
-    _answers(session, [b"USER ann\r\nPASS a secret\r\n"])
-
-    tags = b"TOP UIDL RESP-CODES PIPELINING AUTH-RESP-CODE USER"
-    expected = [*tags.split(), b"SASL PLAIN", b"IMPLEMENTATION pop3frames", b"."]
-    assert expected == before.split(b"\r\n")[1:-1]
-    assert before == _answers(session, [b"CAPA\r\n"])
+    assert 1 == answers_of(session_of(), [b"QUIT\r\nCAPA\r\nQUIT\r\n"]).count(b"\r\n")
 
 
 def test_tls_starts_once_and_forgets_what_was_said_before() -> None:
     """What stood behind STLS in plain text is never run, the user name is asked again."""
-    session = _session(offers_stls=True)
-    assert b"\r\nSTLS\r\n" in _answers(session, [b"CAPA\r\n"])
-    told = _answers(session, [b"USER ann\r\nSTLS\r\nPASS a secret\r\nDELE 1\r\n"])
+    session = session_of(has_tls=True, plaintext=True)
+    assert b"\r\nSTLS\r\n" in answers_of(session, [b"CAPA\r\n"])
+    told = answers_of(session, [b"USER ann\r\nSTLS\r\nPASS a secret\r\nDELE 1\r\n"])
 
     assert b"+OK send PASS\r\n+OK begin TLS\r\n" == told
     assert session.wants_tls
     session.tls_started()
     assert not session.wants_tls
-    assert b"-ERR USER first\r\n" == _answers(session, [b"PASS a secret\r\n"])
-    assert b"-ERR TLS is not available\r\n" == _answers(session, [b"STLS\r\n"])
-    assert b"\r\nSTLS\r\n" not in _answers(session, [b"CAPA\r\n"])
+    assert b"-ERR USER first\r\n" == answers_of(session, [b"PASS a secret\r\n"])
+    assert b"-ERR TLS is not available\r\n" == answers_of(session, [b"STLS\r\n"])
+    assert b"\r\nSTLS\r\n" not in answers_of(session, [b"CAPA\r\n"])
 
 
 LINES = st.one_of(
@@ -386,11 +300,11 @@ def test_whatever_a_client_sends_is_answered_in_order_and_the_same_for_any_cut(
     """No exception but a flood's; each line has an answer that starts as POP3 says."""
     wire = b"\r\n".join([b"USER ann", b"PASS a secret", *lines, b""])
     marks = sorted({0, len(wire), *(place % len(wire) for place in places)})
-    whole = _answers(_session(), [wire])
+    whole = answers_of(session_of(), [wire])
 
-    assert whole == _answers(_session(), [wire[a:b] for a, b in pairwise(marks)])
+    assert whole == answers_of(session_of(), [wire[a:b] for a, b in pairwise(marks)])
     assert whole.startswith(b"+OK send PASS\r\n+OK logged in\r\n")
-    session = _session()
+    session = session_of()
     for line in wire.split(b"\n")[:-1]:
         over = session.ended
         session.receive(line + b"\n")
@@ -399,19 +313,29 @@ def test_whatever_a_client_sends_is_answered_in_order_and_the_same_for_any_cut(
         assert all(each.endswith(b"\r\n") for each in told)
 
 
-def test_a_line_without_end_ends_the_session() -> None:
+@pytest.mark.parametrize("error", [b"XYZZY", b"RETR", b"RETR 9", b"USER again", b"STLS"])
+def test_errors_in_a_row_end_the_session_and_one_success_forgives_them(error: bytes) -> None:
+    """As with Dovecot: whoever makes so many talks to the wrong server."""
+    session = session_of(bounds=Bounds(errors=5))
+    told = answers_of(session, [b"USER ann\r\nPASS a secret\r\n" + (error + b"\r\n") * 4 + b"NOOP\r\n"])
+    assert (4, False) == (told.count(b"-ERR"), session.ended)
+    told = answers_of(session, [(error + b"\r\n") * 6])
+    assert (5, True) == (told.count(b"-ERR"), session.ended)
+
+
+def test_a_line_without_end_ends_thesession_of() -> None:
     """The owner is told to close the connection; in an exchange too."""
     for before in (b"", b"AUTH PLAIN\r\n"):
-        session = _session()
-        session.receive(before + b"x" * 5000)
+        session = session_of()
+        session.receive(before + b"x" * 20_000)
         with pytest.raises(POP3ProtocolError):
             list(session.replies())
 
 
 def test_answers_are_made_one_by_one_as_they_are_taken() -> None:
     """20,000 commands asking for 20 GB cost one message of memory while nobody reads."""
-    session = _session(Maildrop([b"x" * 1_000_000]))
-    _answers(session, [b"USER ann\r\nPASS a secret\r\n"])
+    session = session_of(Maildrop([b"x" * 1_000_000]))
+    answers_of(session, [b"USER ann\r\nPASS a secret\r\n"])
     tracemalloc.start()
     try:
         session.receive(b"RETR 1\r\n" * 20_000)

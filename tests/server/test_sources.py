@@ -113,6 +113,17 @@ def test_what_is_not_there_or_holds_no_mail_is_refused_by_name(tmp_path: Path) -
         EmbeddedServer(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("kind", ["folder", "dangling link"])
+def test_a_file_that_cannot_be_read_is_a_usage_error_that_names_it(tmp_path: Path, kind: str) -> None:
+    """Among others that can: nothing is served in its stead."""
+    odd = tmp_path / "odd.eml"
+    odd.mkdir() if kind == "folder" else odd.symlink_to(tmp_path / "nowhere")
+    (tmp_path / "fine.eml").write_bytes(b"x")
+    for path in (tmp_path, odd):
+        with pytest.raises(POP3UsageError, match=r"odd\.eml (cannot be read|holds no|does not exist)"):
+            EmbeddedServer(path)
+
+
 def _mail(number: int, account: str, uidl: str | None, raw: bytes | None) -> Message:
     return Message(message_id=number, account=account, uidl=uidl, content_hash=f"{account}{number}", raw=raw)
 
