@@ -122,11 +122,12 @@ def _programs(port: int, user: str) -> dict[str, Callable[[Path], list[str]]]:
         "poplib + email + pandas": script(NAIVE),
     }
     if shutil.which("mpop"):
-        programs["mpop: saves an mbox"] = lambda folder: _mpop(port, user, folder)
+        programs["mpop: saves an mbox"] = lambda folder: mpop(port, user, folder)
     return programs
 
 
-def _mpop(port: int, user: str, folder: Path) -> list[str]:
+def mpop(port: int, user: str, folder: Path) -> list[str]:
+    """The command that saves a mailbox into an mbox in `folder`."""
     (folder / "mbox").touch()
     return [
         "mpop", "--host=127.0.0.1", f"--port={port}", f"--user={user}", f"--passwordeval=echo {PASSWORD}",

@@ -8,7 +8,7 @@ their replies, and what comes between.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from pop3frames.client.wire import Deadline, Wire
@@ -71,6 +71,11 @@ class Exchange:
         """
         return self._ran_ahead and not self._proven
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can be asked any more: the connection is closed or was lost."""
+        return self._conversation.ended
+
     def close(self) -> None:
         """Close without QUIT: nothing marked is deleted (RFC 1939 section 6). Safe to call again."""
         self._conversation.end()
@@ -91,13 +96,17 @@ class Exchange:
 
     def _together(self, *requests: tuple[Verb, tuple[Argument, ...]]) -> list[Reply]:
         """The replies to several commands that leave in one flight; none leaves when one is malformed."""
+        self._depart(*requests)
+        return [self._next_reply() for _ in requests]
+
+    def _depart(self, *requests: tuple[Verb, tuple[Argument, ...]]) -> None:
+        """Send several commands in one flight; as many replies must be read before anything else is sent."""
         for verb, arguments in requests:
             encode_command(verb, arguments, self.limits)
         self._settle()
         for verb, arguments in requests:
             self._send(verb, *arguments)
         self._ran_ahead = True
-        return [self._next_reply() for _ in requests]
 
     def _foresee(self, verbs: Iterable[Verb]) -> None:
         """Ask these together; whoever asks for one of them next finds its reply, if nothing came between."""
@@ -105,15 +114,22 @@ class Exchange:
         self._foreseen = dict(zip(verbs, self._together(*((verb, ()) for verb in verbs)), strict=True))
 
     def _send(self, verb: Verb, *arguments: Argument) -> None:
+        self._send_all(verb, [arguments])
+
+    def _send_all(self, verb: Verb, calls: Sequence[tuple[Argument, ...]]) -> None:
         if self._foreseen:
             self._foreseen = {}
         try:
-            self._wire.queue(self._conversation.send(verb, *arguments))
+            # What came unasked must not pass for the reply.
+            if not (self._conversation.outstanding or self._conversation.ended):
+                self._read(self._wire.arrived)
+            self._wire.queue(self._conversation.send_all(verb, calls))
         except POP3ConnectionError:
             self.close()
             raise
         for observer in self.observers:
-            observer.sent(verb, redacted(verb, arguments, self.limits))
+            for arguments in calls:
+                observer.sent(verb, redacted(verb, arguments, self.limits))
 
     def _settle(self) -> None:
         """Read what an iteration, left or not, still has under way, for it to find: all stays in step."""
@@ -136,13 +152,17 @@ class Exchange:
             self.limits.minimum_rate,
         )
         while True:
-            data = self._wire.receive(deadline)
-            for observer in self.observers:
-                observer.received(bytes(data))
-            self._conversation.receive(data)
+            self._read(lambda into: self._wire.receive(deadline, into))
             reply = self._conversation.next_reply()
             if reply is not None:
                 return reply
+
+    def _read(self, read: Callable[[memoryview], int]) -> None:
+        with self._conversation.space() as space:
+            count = read(space)
+            for observer in self.observers:
+                observer.received(bytes(space[:count]))
+        self._conversation.received(count)
 
     def _checked(self, reply: Reply) -> Reply:
         if reply.ok:
@@ -170,14 +190,16 @@ class Exchange:
                 if self._arrived is not arrived:
                     self._settle()
                     self._arrived = arrived
+                refill: list[tuple[int, ...]] = []
                 while not exhausted and len(under_way) < most_commands and octets < most_octets:
                     call = next(waiting, None)
                     if call is None:
                         exhausted = True
                         break
-                    self._send(verb, *call)
+                    refill.append(call)
                     under_way.append(sizes.get(call[0], _UNKNOWN_SIZE))
                     octets += under_way[-1]
+                self._send_all(verb, refill)
                 if not self._proven and not to_prove and len(under_way) > 1:
                     self._ran_ahead, to_prove = True, len(under_way)
             if not under_way:

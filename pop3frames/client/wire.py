@@ -19,7 +19,6 @@ from pop3frames.errors import POP3ConnectionError, POP3UsageError
 from pop3frames.protocol.grammar import DEFAULT_LIMITS
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-_CHUNK = 256 << 10
 # What sockets and selectors raise; the last three where another thread closed them meanwhile (a pool does).
 _GONE = (OSError, ValueError, KeyError, RuntimeError)
 
@@ -75,7 +74,6 @@ class Wire:
         self._process = os.getpid()
         self._outgoing = bytearray()
         self._waiting = False
-        self._chunk = bytearray(_CHUNK)
         self._selector = selectors.DefaultSelector()
         try:
             self._socket: socket.socket | ssl.SSLSocket = socket.create_connection((host, port), timeout)
@@ -139,29 +137,33 @@ class Wire:
         """Send these bytes with the next `receive`. Cannot fail: no traceback ever holds them."""
         self._outgoing += data
 
-    def receive(self, deadline: Deadline) -> memoryview:
-        """Send what is queued and return the next bytes from the server, valid until the next call."""
-        if os.getpid() != self._process:
-            self.close()
-            raise POP3ConnectionError(f"the connection to {self.name} belongs to the process that forked")
+    def receive(self, deadline: Deadline, into: memoryview) -> int:
+        """Send what is queued, and write the next bytes from the server there; how many they are."""
+        self._check_process()
         try:
             while True:
                 events = self._flush()
                 try:
-                    count = self._socket.recv_into(self._chunk)
+                    count = self._read(into)
                 except (BlockingIOError, ssl.SSLWantReadError):
                     self._wait(events | _READ, deadline)
-                    continue
                 except ssl.SSLWantWriteError:
                     self._wait(_WRITE, deadline)
-                    continue
-                if not count:
-                    raise ConnectionResetError("the server closed it")
-                deadline.progress(count)
-                return memoryview(self._chunk)[:count]
+                else:
+                    deadline.progress(count)
+                    return count
         except _GONE as exc:
-            self.close()
-            raise POP3ConnectionError(f"the connection to {self.name} was lost: {exc}") from exc
+            raise self._lost(exc) from exc
+
+    def arrived(self, into: memoryview) -> int:
+        """As `receive`, for what is here already, perhaps nothing: nobody waits, and nothing is sent."""
+        self._check_process()
+        try:
+            return self._read(into)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+        except _GONE as exc:
+            raise self._lost(exc) from exc
 
     def close(self) -> None:
         """Close at once; nothing is said to the server. Safe to call again, and from another thread.
@@ -179,6 +181,21 @@ class Wire:
             return
         self._selector.close()
         self._socket.close()
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            self.close()
+            raise POP3ConnectionError(f"the connection to {self.name} belongs to the process that forked")
+
+    def _read(self, into: memoryview) -> int:
+        count = self._socket.recv_into(into)
+        if not count:
+            raise ConnectionResetError("the server closed it")
+        return count
+
+    def _lost(self, exc: Exception) -> POP3ConnectionError:
+        self.close()
+        return POP3ConnectionError(f"the connection to {self.name} was lost: {exc}")
 
     def _flush(self) -> int:
         """Write what the kernel takes; the event to wait for when something is left, else 0."""

@@ -13,6 +13,7 @@ from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, Kind, Limits, Stat
 # A secret is passed as a function, called where the bytes are built: no frame that can raise holds it.
 Argument = int | str | bytes | Callable[[], str]
 
+_ONE_NUMBER = (Kind.NUMBER,)
 _FORBIDDEN = re.compile(rb"[\x00-\x1f\x7f]")
 
 
@@ -21,6 +22,8 @@ def encode_command(verb: Verb, arguments: tuple[Argument, ...], limits: Limits =
 
     The error names the rule, never the value: it may be a secret.
     """
+    if verb.arguments == _ONE_NUMBER and len(arguments) == 1 and grammar.is_message_number(arguments[0]):
+        return b"%b %d\r\n" % (verb.name, arguments[0])  # what a long fetch sends, at a quarter of the cost
     if not verb.required <= len(arguments) <= len(verb.arguments):
         raise POP3UsageError(f"wrong number of arguments; the syntax is: {verb.syntax}")
     line = _encode_line(verb, arguments, limits)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pop3frames.errors import (
@@ -25,6 +26,7 @@ from pop3frames.protocol.framing import ReceiveBuffer, stuff
 from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, ERR, OK, Limits, State, Verb
 
 _CODE = re.compile(r"\[([^\[\]]{1,80})\]")
+_INDICATORS = (OK + b" ", ERR + b" ", OK + CRLF, ERR + CRLF)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -84,6 +86,15 @@ class ClientConversation:
         self._pending: deque[tuple[Verb, tuple[Argument, ...]]] = deque([(grammar.GREETING, ())])
         self._status: bytes | None = None  # first line of a multi-line reply whose block is not whole yet
         self._broken = False
+        # The most octets and lines of a block, by verb.
+        listing = (limits.listing, limits.listing_entries)
+        self._message_bounds: tuple[int, int | None] = (limits.message, None)
+        self._bounds: dict[Verb, tuple[int, int | None]] = {
+            grammar.CAPA: (limits.capability_lines * 512, limits.capability_lines),
+            grammar.LANG: (limits.capability_lines * 512, limits.capability_lines),
+            grammar.LIST: listing,
+            grammar.UIDL: listing,
+        }
 
     @property
     def outstanding(self) -> int:
@@ -110,9 +121,24 @@ class ClientConversation:
         self._pending.append((verb, arguments if verb not in grammar.LOGIN_VERBS else ()))
         return line
 
+    def send_all(self, verb: Verb, calls: Sequence[tuple[Argument, ...]]) -> bytes:
+        """The bytes of several commands of one verb, to run ahead of their replies; as `send` for each."""
+        if verb.barrier or len(calls) < 2:
+            return b"".join([self.send(verb, *arguments) for arguments in calls])
+        lines = [encode_command(verb, arguments, self.limits) for arguments in calls]
+        lines[0] = self.send(verb, *calls[0])
+        self._pending.extend([(verb, arguments) for arguments in calls[1:]])
+        return b"".join(lines)
+
     def respond(self, response: bytes) -> bytes:
-        """The line that answers a SASL challenge: base64 or `*` (RFC 5034 section 4), else POP3UsageError."""
+        """The line that answers a SASL challenge: base64 or `*` (RFC 5034 section 4), else POP3UsageError.
+
+        POP3ProtocolError when the server did not wait for it: what it said would pass for its answer.
+        """
         is_open = self.next_verb is grammar.AUTH
+        if is_open and len(self._buffer):
+            del response
+            raise self._break("bytes arrived that answer no command")
         if is_open and (response == grammar.CANCEL or _BASE64.fullmatch(response)):
             return response + CRLF
         del response  # it may hold a password: no frame that raises keeps it
@@ -122,6 +148,14 @@ class ClientConversation:
         """Take what came from the server."""
         self._buffer.feed(data)
 
+    def space(self) -> memoryview:
+        """Instead: where to write what comes, and then say how much it was. Release it before that."""
+        return self._buffer.space()
+
+    def received(self, count: int) -> None:
+        """So many octets from the server were written into `space`."""
+        self._buffer.filled(count)
+
     def next_reply(self) -> Reply | None:
         """The next whole reply, or None when more bytes are needed.
 
@@ -129,10 +163,10 @@ class ClientConversation:
         """
         if self._broken:
             raise POP3ProtocolError("the connection is out of step and was given up")
-        if not self._pending:
-            if len(self._buffer):
-                raise self._break("bytes arrived that answer no command")
+        if not self._buffer:
             return None
+        if not self._pending:
+            raise self._break("bytes arrived that answer no command")
         try:
             return self._read_reply()
         except POP3ProtocolError:
@@ -164,7 +198,8 @@ class ClientConversation:
 
     def _read_reply(self) -> Reply | None:
         verb, arguments = self._pending[0]
-        if self._status is None:
+        status = self._status
+        if status is None:
             line = self._buffer.take_line(
                 self.limits.challenge if verb is grammar.AUTH else self.limits.status_line
             )
@@ -177,23 +212,23 @@ class ClientConversation:
             status = line[:-2]
             if verb is grammar.AUTH and (status + b" ").startswith(grammar.CONTINUATION):
                 return Reply(verb, arguments, True, status, challenge=status[2:])
-            if not _is_status(status, OK) and not _is_status(status, ERR):
+            if not line.startswith(_INDICATORS):
                 reason = (
                     f"starts with neither +OK nor -ERR, the session is out of step{_quoted(verb, status)}"
                 )
                 del line, status
                 raise POP3ProtocolError(f"the reply to {verb} {reason}")
-            ok = status.startswith(OK)
+            ok = line.startswith(OK)
             if not ok or not verb.is_multiline(len(arguments)):
                 return self._complete(ok, status, None)
             self._status = status
-        block = self._buffer.take_block(self._block_limit(verb))
+        most_octets, most_lines = self._bounds.get(verb, self._message_bounds)
+        block = self._buffer.take_block(most_octets)
         if block is None:
             return None
-        most = self._most_lines(verb)
-        if most is not None and block.count(CRLF) > most:
-            raise POP3ProtocolError(f"the reply to {verb} has more than {most} lines")
-        return self._complete(True, self._status, block)
+        if most_lines is not None and block.count(CRLF) > most_lines:
+            raise POP3ProtocolError(f"the reply to {verb} has more than {most_lines} lines")
+        return self._complete(True, status, block)
 
     def _complete(self, ok: bool, status: bytes, block: bytes | None) -> Reply:
         verb, arguments = self._pending.popleft()
@@ -204,18 +239,6 @@ class ClientConversation:
             self.state = State.UPDATE
         return Reply(verb, arguments, ok, status, block)
 
-    def _block_limit(self, verb: Verb) -> int:
-        if verb in (grammar.RETR, grammar.TOP):
-            return self.limits.message
-        if verb is grammar.CAPA:
-            return self.limits.capability_lines * 512
-        return self.limits.listing
-
-    def _most_lines(self, verb: Verb) -> int | None:
-        if verb in (grammar.LIST, grammar.UIDL):
-            return self.limits.listing_entries
-        return self.limits.capability_lines if verb is grammar.CAPA else None
-
     def _break(self, reason: str) -> POP3ProtocolError:
         self._broken = True
         return POP3ProtocolError(reason)
@@ -224,10 +247,6 @@ class ClientConversation:
 def _quoted(verb: Verb, line: bytes) -> str:
     """What came, for an error; but nothing where it may repeat a password."""
     return "" if verb in grammar.LOGIN_VERBS else f": {printable(line, 60)!r}"
-
-
-def _is_status(line: bytes, indicator: bytes) -> bool:
-    return line == indicator or line.startswith(indicator + b" ")
 
 
 class ServerConversation:

@@ -9,41 +9,67 @@ from __future__ import annotations
 from pop3frames.errors import POP3ProtocolError
 from pop3frames.protocol.grammar import CRLF
 
+_DOTTED = b"\r\n."
 _TERMINATOR = b"\r\n.\r\n"
 _EMPTY_BLOCK = b".\r\n"
+_SPACE = 256 << 10  # octets of a buffer, unless a message needs more
+_LEAST = 64 << 10  # room for one read, at least
 
 
 class ReceiveBuffer:
-    """Bytes that came and were not consumed yet."""
+    """Bytes that came and were not consumed yet. Written in place, so that each octet is copied out once."""
 
     def __init__(self) -> None:
-        self._bytes = bytearray()
-        self._searched = 0  # no terminator begins before this offset: a long body is searched once, not again
+        self._bytes = bytearray(_SPACE)
+        self._start = self._end = 0  # what is here
+        self._searched = 0  # no end of a block lies before: a long body is searched once, not again
+        self._stuffed = False  # a line of the block at hand starts with a dot
 
     def __len__(self) -> int:
-        return len(self._bytes)
+        return self._end - self._start
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._bytes[self._start : self._end])
+
+    def space(self, least: int = _LEAST) -> memoryview:
+        """Where the next octets go, at least so many. To be released before anything else is called."""
+        if self._start == self._end or (
+            len(self._bytes) - self._end < least and self._start > len(self._bytes) // 2
+        ):
+            self._move_to_the_front()
+        if len(self._bytes) - self._end < least:
+            self._bytes += bytes(max(len(self._bytes), least))
+        return memoryview(self._bytes)[self._end :]
+
+    def filled(self, count: int) -> None:
+        """So many octets were written into `space`."""
+        self._end += count
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Append what came from the peer."""
-        self._bytes += data
+        with self.space(len(data)) as view:
+            view[: len(data)] = data
+        self.filled(len(data))
 
     def clear(self) -> None:
         """Forget everything, as STLS demands (RFC 2595 section 4)."""
-        self._bytes.clear()
-        self._searched = 0
+        self._start = self._end = self._searched = 0
+        self._stuffed = False
 
     def take_line(self, limit: int) -> bytes | None:
         """The next line with its line end (CRLF, or a bare LF for the caller to refuse); None: not whole yet.
 
         Raises POP3ProtocolError when the line is longer than `limit` octets.
         """
-        end = self._bytes.find(b"\n", self._searched, limit) + 1
+        end = self._bytes.find(b"\n", self._searched, min(self._end, self._start + limit)) + 1
         if not end:
-            if len(self._bytes) >= limit:
+            if len(self) >= limit:
                 raise POP3ProtocolError(f"a line longer than {limit} octets: this is not POP3")
-            self._searched = len(self._bytes)
+            self._searched = self._end
             return None
-        return self._take(end)
+        line = bytes(self._bytes[self._start : end])
+        self._start = self._searched = end
+        return line
 
     def take_block(self, limit: int) -> bytes | None:
         """A multi-line reply's lines, unstuffed, without the final dot; b"" when there are none; None: more.
@@ -51,27 +77,48 @@ class ReceiveBuffer:
         The end is exactly CRLF "." CRLF: bare CR, bare LF and NUL are data, or a mail could forge replies.
         Raises POP3ProtocolError when the block is longer than `limit` octets.
         """
-        if self._bytes.startswith(_EMPTY_BLOCK):
-            self._take(len(_EMPTY_BLOCK))
+        if self._bytes.startswith(_EMPTY_BLOCK, self._start, self._end):
+            self._start = self._searched = self._start + len(_EMPTY_BLOCK)
             return b""
-        found = self._bytes.find(_TERMINATOR, self._searched)
+        found = self._find_terminator()
         # Where the last line ends, at the earliest: all of the terminator but its last octet may be here.
-        end = (found if found >= 0 else len(self._bytes) - len(_TERMINATOR) + 1) + len(CRLF)
-        if end > limit:
+        end = (found if found >= 0 else self._end - len(_TERMINATOR) + 1) + len(CRLF)
+        if end - self._start > limit:
             raise POP3ProtocolError(f"a reply longer than {limit} octets")
         if found < 0:
-            self._searched = max(0, len(self._bytes) - len(_TERMINATOR) + 1)
             return None
-        block = self._take(end)
-        del self._bytes[:3]
-        return unstuff(block)
-
-    def _take(self, end: int) -> bytes:
         with memoryview(self._bytes) as view:  # one copy, not a bytearray slice and another
-            taken = bytes(view[:end])
-        del self._bytes[:end]
-        self._searched = 0
-        return taken
+            block = bytes(view[self._start : end])
+        stuffed, self._stuffed = self._stuffed, False
+        self._start = self._searched = end + len(_EMPTY_BLOCK)
+        return unstuff(block) if stuffed else block.removeprefix(b".")
+
+    def _find_terminator(self) -> int:
+        """Its offset, or -1. Most mails have no line that starts with a dot: their octets are seen once."""
+        at = self._searched
+        if not self._stuffed:
+            at = self._bytes.find(_DOTTED, at, self._end)
+            if at < 0:
+                self._searched = max(self._searched, self._end - len(_DOTTED) + 1)
+                return -1
+            if self._end - at < len(_TERMINATOR):
+                self._searched = at
+                return -1
+            if self._bytes.startswith(_TERMINATOR, at):
+                return at
+            self._stuffed = True
+        found = self._bytes.find(_TERMINATOR, at, self._end)
+        if found < 0:
+            self._searched = max(at, self._end - len(_TERMINATOR) + 1)
+        return found
+
+    def _move_to_the_front(self) -> None:
+        """What is here moves to the beginning, and what a large message needed is given back."""
+        rest = self._bytes[self._start : self._end]
+        if len(self._bytes) > _SPACE:
+            self._bytes = bytearray(max(_SPACE, 2 * len(rest)))
+        self._bytes[: len(rest)] = rest
+        self._start, self._end, self._searched = 0, len(rest), self._searched - self._start
 
 
 def unstuff(block: bytes) -> bytes:

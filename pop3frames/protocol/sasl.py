@@ -137,7 +137,9 @@ def parse_plain(response: bytes) -> tuple[str, str] | None:
 
 _XOAUTH2 = re.compile(r"user=([^\x01]+)\x01auth=Bearer ([^\x01]+)\x01\x01", re.IGNORECASE)
 _OAUTHBEARER = re.compile(
-    r"n,(?:a=([^,\x01]+))?,\x01(?:[a-z]+=[^\x01]*\x01)*?auth=Bearer ([^\x01]+)\x01(?:[a-z]+=[^\x01]*\x01)*\x01", re.I
+    r"n,(?:a=([^,\x01]+))?,\x01(?:[a-z]+=[^\x01]*\x01)*?"
+    r"auth=Bearer ([^\x01]+)\x01(?:[a-z]+=[^\x01]*\x01)*\x01",
+    re.I,
 )
 
 

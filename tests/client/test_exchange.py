@@ -223,7 +223,7 @@ def test_a_reply_that_an_interrupted_call_left_behind_belongs_to_nobody(
     """Ctrl-C in a NOOP between two messages: the iteration must not take its answer for a mail."""
     receive: Callable[..., Any] = Wire.receive
 
-    def interrupted(wire: Wire, deadline: Any) -> Any:
+    def interrupted(wire: Wire, deadline: Any, into: memoryview) -> int:
         monkeypatch.undo()
         wire._flush()
         raise KeyboardInterrupt

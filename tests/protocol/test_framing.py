@@ -24,7 +24,7 @@ def _block(pieces: list[bytes], limit: int = MANY) -> tuple[bytes | None, bytes]
         buffer.feed(piece)
         if block is None:
             block = buffer.take_block(limit)
-    return block, bytes(buffer._bytes)
+    return block, bytes(buffer)
 
 
 def _stuffed_by_the_book(content: bytes) -> bytes:
@@ -133,7 +133,7 @@ def test_lines_are_the_same_for_any_cut(
         while (line := buffer.take_line(MANY)) is not None:
             taken.append(line)
 
-    assert wire.split(b"\n") == [*(line.removesuffix(b"\n") for line in taken), bytes(buffer._bytes)]
+    assert wire.split(b"\n") == [*(line.removesuffix(b"\n") for line in taken), bytes(buffer)]
 
 
 @pytest.mark.parametrize("size", [1, 10**9], ids=["octet by octet", "whole"])
