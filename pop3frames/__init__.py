@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pop3frames.checkup.doctor import doctor
     from pop3frames.client.credentials import OAuth2, Secret, SecretReference
     from pop3frames.client.handler import POP3ProtocolHandler
     from pop3frames.client.oauth import google_tokens, microsoft_tokens
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
         POP3UsageError,
     )
     from pop3frames.export.accounts import Account
-    from pop3frames.export.mailbox import ExportReport, export_mailbox
+    from pop3frames.export.deletion import commit_deletions, plan_deletions
+    from pop3frames.export.mailbox import export_mailbox
+    from pop3frames.export.report import DeletionReport, ExportReport
     from pop3frames.frames.dataset import Dataset
     from pop3frames.message import Attachment, Message
     from pop3frames.parsing.parser import parse_message
@@ -41,7 +44,8 @@ _HOMES = {
     "Bounds": "pop3frames.server.features",
     "Dataset": "pop3frames.frames.dataset",
     "EmbeddedServer": "pop3frames.server.embedded",
-    "ExportReport": "pop3frames.export.mailbox",
+    "DeletionReport": "pop3frames.export.report",
+    "ExportReport": "pop3frames.export.report",
     "Features": "pop3frames.server.features",
     "Message": "pop3frames.message",
     "OAuth2": "pop3frames.client.credentials",
@@ -60,10 +64,13 @@ _HOMES = {
     "Retry": "pop3frames.client.retry",
     "Secret": "pop3frames.client.credentials",
     "SecretReference": "pop3frames.client.credentials",
+    "commit_deletions": "pop3frames.export.deletion",
+    "doctor": "pop3frames.checkup.doctor",
     "export_mailbox": "pop3frames.export.mailbox",
     "google_tokens": "pop3frames.client.oauth",
     "microsoft_tokens": "pop3frames.client.oauth",
     "parse_message": "pop3frames.parsing.parser",
+    "plan_deletions": "pop3frames.export.deletion",
     "preset": "pop3frames.client.presets",
 }
 
@@ -74,6 +81,7 @@ __all__ = [
     "Attachment",
     "Bounds",
     "Dataset",
+    "DeletionReport",
     "EmbeddedServer",
     "ExportReport",
     "Features",
@@ -92,10 +100,13 @@ __all__ = [
     "Retry",
     "Secret",
     "SecretReference",
+    "commit_deletions",
+    "doctor",
     "export_mailbox",
     "google_tokens",
     "microsoft_tokens",
     "parse_message",
+    "plan_deletions",
     "preset",
 ]
 

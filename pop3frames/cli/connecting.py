@@ -31,6 +31,11 @@ _OPTIONS = (
         type=click.Choice(MECHANISMS, case_sensitive=False),
         help="Default: by password, as the server offers it. OAUTHBEARER and XOAUTH2 take a token.",
     ),
+    click.option(
+        "--pipelining/--no-pipelining",
+        default=None,
+        help="Send commands ahead of replies, or never; default: as the server offers it.",
+    ),
     click.option("--password-env", metavar="NAME", help="Environment variable that holds the password."),
     click.option(
         "--password-keyring", metavar="SERVICE", help="Service in the keyring that holds the password."
@@ -62,6 +67,7 @@ class Connecting:
     encryption: str | None
     cafile: str | None
     auth: str | None
+    pipelining: bool | None
     password_env: str | None
     password_keyring: str | None
     secret: str | None
@@ -87,6 +93,7 @@ class Connecting:
             cafile=self.cafile,
             timeout=self.timeout,
             auth=self.auth or (preset.auth if preset else None),
+            pipelining=self.pipelining,
         )
 
     def _preset(self) -> Preset | None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import click
 
 from pop3frames.cli.credentials import credentials
+from pop3frames.cli.delete import delete
 from pop3frames.cli.demo import demo
+from pop3frames.cli.doctor import doctor
 from pop3frames.cli.export import export
 from pop3frames.cli.serve import serve
 
@@ -20,5 +22,5 @@ def main() -> None:
     """Turn a POP3 mailbox into a Parquet dataset, and lose no mail on the way."""
 
 
-for _command in (credentials, demo, export, serve):
+for _command in (credentials, delete, demo, doctor, export, serve):
     main.add_command(_command)

@@ -13,7 +13,7 @@ from pop3frames.errors import printable
 if TYPE_CHECKING:
     import pandas
 
-    from pop3frames.export.mailbox import ExportReport
+    from pop3frames.export.report import ExportReport
 
 _SHOWN = 25
 _SHOWN_COLUMNS = ("received_at", "from_", "subject", "attachment_count", "size", "attachments")
@@ -48,6 +48,24 @@ def show_table(frame: pandas.DataFrame) -> None:
         f"\n{len(frame)} messages of {senders.nunique()} senders, {int(types.sum())} attachments "
         f"({', '.join(f'{count} {name}' for name, count in types.head(4).items())})"
     )
+
+
+def show_plan(plan: pandas.DataFrame) -> int:
+    """The first messages that would go, and why the others stay; how many would go."""
+    from pop3frames.frames.schema import column_name
+
+    names = [column_name(name) for name in ("received_at", "from_", "subject", "size")]
+    going = plan[plan["delete"]]
+    for date, sender, subject, size in going[names].head(_SHOWN).itertuples(index=False):
+        day = "(no date)" if date is None or date != date else f"{date:%Y-%m-%d %H:%M}"
+        shown = (str(sender) if isinstance(sender, str) else "(nobody)", subject)
+        click.echo(_line(day, shown[0], shown[1] if isinstance(subject, str) else "(none)", "", str(size)))
+    if len(going) > _SHOWN:
+        click.echo(f"... and {len(going) - _SHOWN} more")
+    click.echo(f"{len(going)} of {len(plan)} messages would go")
+    for reason, count in plan.loc[~plan["delete"], "reason"].value_counts().items():
+        click.echo(f"  {count} stay: {reason}")
+    return len(going)
 
 
 def _line(date: str, sender: str, subject: str, files: str, octets: str) -> str:

@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pop3frames.client.authorization import Capabilities
@@ -40,7 +40,7 @@ class Session:
     username: str | None = None
     lost: bool = False
     retrieved: bool = False  # RETR was sent: on servers with EXPIRE 0 a QUIT may now hide mail
-    marked: bool = False  # DELE was answered +OK: lost with the session
+    marks: set[int] = field(default_factory=set)  # DELE was answered +OK: lost with the session
     all_kept: bool = False  # what was RETRed is safe in a dataset: a QUIT may hide it on the server
     quit_confirmed: bool | None = None  # None: not ended by QUIT
     _uidls: dict[int, str] | None = None
@@ -72,8 +72,11 @@ class Session:
         Anything a foreign client raises for it is a POP3AuthenticationError.
         """
         if issubclass(type(self.client), POP3):  # not isinstance: a mock says what it stands for
-            with self.typed_errors("PASS"):
-                self.client.log_in(username, secret, mechanism, ahead)
+            try:
+                with self.typed_errors("PASS"):
+                    self.client.log_in(username, secret, mechanism, ahead)
+            finally:
+                self.lost = self.client.ended
         else:
             self._log_in_foreign(self.client, username, secret)
         self.username = username
@@ -135,8 +138,8 @@ class Session:
         return self._uidls
 
     def numbers(self, sizes: Mapping[int, int]) -> list[int]:
-        """Every message that LIST or UIDL names: a line that cannot be read hides no message."""
-        return sorted(sizes.keys() | self.unique_ids().keys())
+        """Every message not marked that LIST or UIDL names: a line that cannot be read hides no message."""
+        return sorted((sizes.keys() | self.unique_ids().keys()) - self.marks)
 
     def usable_ids(self) -> dict[int, str]:
         """Unique-ids that occur once: RFC 1939 section 7 lets a server give one to several equal messages."""
@@ -194,13 +197,29 @@ class Session:
         """Mark for deletion: real only after QUIT."""
         with self.typed_errors("DELE"):
             self.client.dele(number)
-        self.marked = True
+        self.marks.add(number)
+
+    def delete_all(self, numbers: Sequence[int]) -> Iterator[tuple[int, POP3Error | None]]:
+        """Mark each, ahead of the replies where the server pipelines; number and None, or why not."""
+        if not self.pipelines:
+            for number in numbers:
+                try:
+                    self.delete(number)
+                    yield number, None
+                except POP3CommandError as exc:
+                    yield number, exc
+            return
+        with self.typed_errors("DELE"):
+            for number, reply in zip(numbers, self.client.dele_many(numbers), strict=True):
+                if reply.ok:
+                    self.marks.add(number)
+                yield number, None if reply.ok else reply.error()
 
     def reset(self) -> None:
         """Take all marks back."""
         with self.typed_errors("RSET"):
             self.client.rset()
-        self.marked = False
+        self.marks.clear()
 
     @property
     def pipelines(self) -> bool:

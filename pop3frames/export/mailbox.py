@@ -15,9 +15,17 @@ from pathlib import Path
 from pop3frames.client.connection import LISTINGS
 from pop3frames.client.rows import as_row, oversized_row
 from pop3frames.client.session import Session, log
-from pop3frames.errors import POP3BusyError, POP3CommandError, POP3ConnectionError, POP3ExportError
+from pop3frames.errors import (
+    POP3BusyError,
+    POP3CommandError,
+    POP3ConnectionError,
+    POP3ExportError,
+    POP3UsageError,
+)
 from pop3frames.export.accounts import Account
+from pop3frames.export.deletion import Deleting
 from pop3frames.export.progress import Progress, ProgressBar
+from pop3frames.export.report import DeletionReport, ExportReport, FailedMessage
 from pop3frames.frames.dataset import Dataset
 from pop3frames.frames.ledger import Known
 from pop3frames.frames.parts import PartWriter
@@ -31,65 +39,34 @@ MOST_BREAKS = 2  # of the connection in one and the same message, before it is s
 MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
 
 
-@dataclass(frozen=True)
-class FailedMessage:
-    """A message that is on the server and not in the dataset, and why. The next run tries it again."""
-
-    number: int
-    uidl: str | None
-    reason: str
-
-
-@dataclass(frozen=True)
-class ExportReport:
-    """What became of every listed message: `listed == new + known + len(failed) + left`.
-
-    new      stored by this run
-    known    in the dataset before, or stored by another run meanwhile
-    failed   could not be fetched or stored
-    left     not reached, because the run ended early
-    octets   of the raw mail fetched;   parts   the files committed;   seconds   the run took
-    """
-
-    account: str
-    listed: int
-    new: int
-    known: int
-    failed: tuple[FailedMessage, ...]
-    left: int
-    octets: int
-    parts: tuple[Path, ...]
-    seconds: float
-
-    def __str__(self) -> str:
-        counts = f"{self.listed} listed: {self.new} new, {self.known} known, {len(self.failed)} failed"
-        if self.left:
-            counts += f", {self.left} not reached"
-        return f"{self.account}: {counts} ({self.octets / 1e6:.1f} MB in {self.seconds:.1f} s)"
-
-
 def export_mailbox(
     account: Account,
     dataset: Dataset | str | Path,
     *,
     keep_raw: bool = False,
+    delete: bool = False,
     progress: bool | Callable[[Progress], object] | None = None,
 ) -> ExportReport:
     """Add what is new in the mailbox to the dataset, and account for every message.
 
     keep_raw   keep the original bytes in the column `raw`
+    delete     then delete from the server what is durable, by the rules of `export/deletion.py`
     progress   True or False: a bar or none; None: a bar where somebody can see it; or a function that is
                called with a Progress after every message
 
     Raises POP3ConnectionError or POP3ExportError, with `.report`, when the run could not go on: what was
-    committed stays, the next run fetches the rest. Nothing is ever deleted from the server.
+    committed stays, the next run fetches the rest. Without `delete` nothing is deleted from the server.
     """
+    if delete and not keep_raw:
+        raise POP3UsageError(
+            "delete=True needs keep_raw=True: only mail whose original bytes are kept may go"
+        )
     dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     known = dataset.known(account.name)
     writer = dataset.writer(account.name, known)
     account = account.asked()
     with ProgressBar(account.name, progress) as bar:
-        run = _Run(account, known, writer, bar, keep_raw)
+        run = _Run(account, known, writer, bar, keep_raw, dataset if delete else None)
         try:
             run.drain()
         except (POP3ConnectionError, POP3ExportError) as exc:
@@ -107,6 +84,7 @@ class _Run:
     writer: PartWriter
     bar: ProgressBar
     keep_raw: bool
+    deleting_after: Dataset | None  # the dataset, where what it holds is to be deleted from the server
     started: float = field(default_factory=time.monotonic)
     listed: int = 0
     left: int = 0
@@ -114,6 +92,8 @@ class _Run:
     staged: int = 0  # messages that wait for a commit: not stored yet
     staged_all: bool = True  # whether every RETR of the session at hand became a row
     octets: int = 0
+    fetched: set[str] = field(default_factory=set)  # unique-ids stored in the session at hand
+    deleted: DeletionReport | None = None
     flagged: set[str] = field(default_factory=set)  # unique-ids with a row, of messages that count as failed
     failed: list[FailedMessage] = field(default_factory=list)
     blamed: Counter[str | int] = field(default_factory=Counter)  # times a connection broke in this message
@@ -129,6 +109,9 @@ class _Run:
                 with handler.operation(ahead=LISTINGS) as session:
                     established = True
                     self._pass(session)
+                    deleting = self._delete(session)
+                if deleting is not None:
+                    deleting.settle(session)
                 return
             except POP3ConnectionError as exc:
                 self.losses += 1
@@ -156,6 +139,7 @@ class _Run:
             octets=self.octets,
             parts=tuple(commit.path for commit in self.writer.commits),
             seconds=time.monotonic() - self.started,
+            deleted=self.deleted,
         )
 
     def _pass(self, session: Session) -> None:
@@ -170,8 +154,9 @@ class _Run:
         if len(waiting) == len(numbers) >= RENUMBERED and done and uidls:
             log.warning("%s: no unique-id is known; has the server renumbered its mail?", self.account.name)
         self.listed, self.left, self.failed = len(numbers), len(waiting), []
-        self.staged_all = True
+        self.staged_all, self.fetched = True, set()
         if not waiting:
+            session.all_kept = True
             return
         self.bar.start(len(waiting), sum(sizes.get(number, 0) for number in waiting))
         try:
@@ -181,6 +166,23 @@ class _Run:
             self._commit()
         # On a server that hides what was RETRed (EXPIRE 0), only kept bytes justify a QUIT.
         session.all_kept = self.keep_raw and self.staged_all
+
+    def _delete(self, session: Session) -> Deleting | None:
+        """Mark what the dataset holds, all of it, from earlier runs too."""
+        if self.deleting_after is None or (session.quit_hides_mail and not session.all_kept):
+            return None
+        name = self.account.name
+        wanted = [uidl for uidl in session.usable_ids().values() if uidl in self.known.uidls - self.flagged]
+        self.deleted = DeletionReport(name)
+        deleting = Deleting(self.deleted)
+        try:
+            safe = self.deleting_after.safe(name, set(wanted))
+            stored_only = deleting.mark(session, wanted, safe, fetched=self.fetched)
+        except POP3ConnectionError:
+            deleting.lost()
+            raise
+        session.all_kept = session.all_kept and stored_only
+        return deleting
 
     def _commit(self) -> None:
         if self.writer.rows:  # none: nothing is staged, or the disk refused it and the next run fetches it
@@ -265,6 +267,8 @@ class _Run:
         if self.writer.add([row]):
             self.staged += 1
             self.losses = 0
+            if uidl is not None:
+                self.fetched.add(uidl)
         else:
             self.staged_all = False  # stored before, perhaps without its bytes
         self.octets += len(raw)

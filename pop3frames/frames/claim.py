@@ -32,6 +32,14 @@ def claim(staged: Path, final: Path) -> None:
         _rename_unless_exists(staged, final)
 
 
+def unclaim(staged: Path, final: Path) -> None:
+    """Takes a claim back: `final` goes, `staged` is there again. For a name that turned out not to count."""
+    if staged.exists():
+        final.unlink(missing_ok=True)
+    else:
+        final.replace(staged)
+
+
 def _rename_unless_exists(source: Path, target: Path) -> None:
     # A marker file made with O_EXCL would not do: its owner may be slow or dead, and nobody can tell which.
     libc = ctypes.CDLL(None, use_errno=True)

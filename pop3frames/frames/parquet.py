@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def storage_errors(task: str, intact: str) -> Iterator[None]:
     """Turns a refusal of the disk into a POP3ExportError: what failed, why, what to do, what is `intact`."""
     try:
         yield
-    except (OSError, pa.ArrowException) as exc:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as exc:  # the last: damaged names in a footer
         unforeseen = f"{type(exc).__name__}: {printable(str(exc))}"
         reason = _ADVICE.get(getattr(exc, "errno", None) or 0, unforeseen)
         raise POP3ExportError(f"cannot {task}: {reason}. {intact}") from exc
@@ -69,15 +69,19 @@ def sync_folder(folder: Path) -> None:
 class NewFile:
     """A Parquet file being written under a new name; one row group for each batch or table it is given.
 
+    `footer` goes into the file's key-value metadata beside the schema's.
+
     `finish` leaves a complete, synced file at `path`, `discard` leaves nothing. Raises OSError as it comes.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, schema: pa.Schema = SCHEMA, footer: Mapping[str, str] | None = None
+    ) -> None:
+        self.path, self._footer = path, dict(footer or {})
         # Buffered, because Arrow ignores how much a raw write took: a short one would pass unseen.
         self._file = path.open("xb")
         try:
-            self._writer = _writer(self._file)
+            self._writer = _writer(self._file, schema)
         except BaseException:
             self._file.close()
             path.unlink(missing_ok=True)
@@ -95,6 +99,8 @@ class NewFile:
 
     def finish(self) -> None:
         """Writes the footer and waits until the disk has everything."""
+        if self._footer:
+            self._writer.add_key_value_metadata(self._footer)
         self._writer.close()
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -142,10 +148,10 @@ def write_file(path: str | os.PathLike[str], batches: Iterable[pa.RecordBatch]) 
     return rows
 
 
-def _writer(sink: Any) -> pq.ParquetWriter:
+def _writer(sink: Any, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         sink,
-        SCHEMA,
+        schema,
         compression="zstd",
         compression_level=3,
         use_dictionary=_DICTIONARY,

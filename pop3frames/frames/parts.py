@@ -1,8 +1,8 @@
 """Adding parts to a dataset: staging, the commit, and what happens when another writer was faster.
 
 The commit protocol: write `DATASET/.staging/<random>.staged`, flush, fsync; link it to the next part number,
-which succeeds for exactly one writer; fsync the folders; remove the staged name. A part is complete or
-absent.
+which succeeds for exactly one writer; see that the number is not one of a part that was replaced meanwhile;
+fsync the folders; remove the staged name. A part is complete or absent.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ import pyarrow.parquet as pq
 
 from pop3frames.errors import POP3UsageError
 from pop3frames.frames.batches import MAX_BYTES, MAX_ROWS, BatchBuilder
-from pop3frames.frames.claim import claim
+from pop3frames.frames.claim import claim, unclaim
 from pop3frames.frames.columns import mask
-from pop3frames.frames.ledger import ACCOUNT, Keys, Known, keys_of, make_durable, part_name
+from pop3frames.frames.ledger import ACCOUNT, Keys, Known, keys_of, make_durable
 from pop3frames.frames.parquet import UNSURE, NewFile, storage_errors, sync_folder
 from pop3frames.frames.schema import SCHEMA
+from pop3frames.frames.snapshot import Part, is_replaced, part_name
 from pop3frames.message import Message
 
 STAGING = ".staging"
@@ -180,6 +181,7 @@ class PartWriter:
         make_folder(self._folder)
         while True:
             number = self._known.refresh() + 1
+            remove_superseded(self._known.superseded)
             if self._known.clashes(self._keys):
                 fresh = self._restage(file)
                 if fresh is None:
@@ -190,9 +192,13 @@ class PartWriter:
                 claim(file.path, path)
             except FileExistsError:
                 continue  # another writer took the number: see what it wrote
+            if is_replaced(self._folder, number):
+                # Another writer had the number before, and its part was compacted away since we looked.
+                unclaim(file.path, path)
+                continue
             with storage_errors(f"sync {self._folder}", UNSURE):
                 make_durable(self._folder)
-            self._known.learn(number, path, self._keys)
+            self._known.learn(Part(number, path, self.rows, frozenset()), self._keys)
             return Commit(path, self.rows, nbytes, dropped=staged - self.rows)
 
     def _restage(self, file: NewFile) -> NewFile | None:
@@ -237,6 +243,19 @@ def make_folder(path: Path) -> None:
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
         sync_folder(path.parent)
+
+
+def remove_superseded(paths: Iterable[Path]) -> int:
+    """Removes parts that a live, synced part has replaced, lowest number first; returns how many.
+
+    A reader that holds an older listing then misses the first of them, and looks again.
+    """
+    removed = 0
+    for path in paths:
+        with suppress(FileNotFoundError):  # somebody else was faster
+            path.unlink()
+            removed += 1
+    return removed
 
 
 def sweep(root: Path, older_than: float) -> int:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pop3frames.errors import POP3ExportError, POP3UsageError
 from pop3frames.frames.dataset import Dataset
-from pop3frames.frames.ledger import folder_name, numbered_parts, part_name
+from pop3frames.frames.snapshot import folder_name, numbered_parts, part_name
 from pop3frames.message import Message
 
 Make = Callable[..., Message]

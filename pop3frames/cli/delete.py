@@ -1,0 +1,94 @@
+"""`pop3frames delete`: from the server goes what is safe in a dataset, after a look at the plan."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pop3frames.cli.connecting import Connecting, connects
+from pop3frames.cli.failures import plain_errors
+from pop3frames.cli.shown import show_plan
+
+if TYPE_CHECKING:
+    from pop3frames.export.report import DeletionReport
+
+EXIT_NOT_ALL = 3  # the run is complete, but some messages of the plan are still there, or nobody knows
+
+
+@click.command()
+@connects
+@click.option("--dataset", required=True, type=click.Path(), help="The dataset that holds the mail.")
+@click.option("--account", help="Its name in the dataset.  [default: USERNAME@HOST]")
+@click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="Older than this day (UTC), by its date.")
+@click.option("--older-than", type=click.IntRange(min=1), metavar="DAYS", help="The same, counted from now.")
+@click.option("--larger-than", type=click.IntRange(min=0), metavar="OCTETS")
+@click.option("--sender", help="Part of the sender, such as @example.org.")
+@click.option(
+    "--verify",
+    type=click.Choice(["hash", "uidl"]),
+    default="hash",
+    show_default=True,
+    help="hash: fetch again and compare; uidl: settle for unique-id and size, which is weaker.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show the plan, delete nothing.")
+@click.option("--empty-mailbox", is_flag=True, help="Needed where nothing would be left.")
+@click.option("--most", type=click.IntRange(min=1), default=1000, show_default=True, help="At most so many.")
+def delete(
+    connecting: Connecting,
+    dataset: str,
+    account: str | None,
+    before: datetime | None,
+    older_than: int | None,
+    larger_than: int | None,
+    sender: str | None,
+    verify: str,
+    yes: bool,
+    dry_run: bool,
+    empty_mailbox: bool,
+    most: int,
+) -> None:
+    """Delete mail from the server whose original bytes are in a dataset (exported with --keep-raw).
+
+    Shows what would go, and asks. Without --before, --older-than, --larger-than and --sender that is all that
+    is safe. Exit status: 0 all of it is deleted, 1 the run could not go on, 3 some messages are still there.
+    """
+    if before is not None and older_than is not None:
+        raise click.UsageError("give --before or --older-than, not both")
+    moment = before.replace(tzinfo=UTC) if before else None
+    if older_than is not None:
+        moment = datetime.now(UTC) - timedelta(days=older_than)
+    if not Path(dataset).is_dir():
+        raise click.UsageError(f"there is no dataset at {dataset}")
+    with plain_errors():
+        source = connecting.account(account).asked()
+        from pop3frames.export.deletion import commit_deletions, plan_deletions
+
+        plan = plan_deletions(source, dataset, before=moment, larger_than=larger_than, sender=sender)
+        going = show_plan(plan)
+        if dry_run or not going:
+            return
+        if not yes:
+            click.confirm(f"Delete {going} messages from {source.hostname}?", abort=True)
+        report = commit_deletions(
+            source,
+            dataset,
+            plan,
+            verify=verify,  # type: ignore[arg-type]  # click checked the choice
+            empty_mailbox=empty_mailbox,
+            most=most,
+        )
+    _show(report)
+    if report.refused or report.unknown:
+        raise SystemExit(EXIT_NOT_ALL)
+
+
+def _show(report: DeletionReport) -> None:
+    click.echo(str(report))
+    for uidl, reason in report.refused.items():
+        click.echo(f"  {uidl}: {reason}")
+    for uidl in report.unknown:
+        click.echo(f"  {uidl}: nobody answered QUIT, the next listing tells")
