@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from pop3frames.parsing.parser import parse_message
     from pop3frames.server.embedded import EmbeddedServer
     from pop3frames.server.features import Bounds, Features
+    from pop3frames.transcripts.recorder import Recorder
+    from pop3frames.transcripts.replay import replay, replay_handler
 
 _ERRORS = "pop3frames.errors"
 _HOMES = {
@@ -61,6 +63,7 @@ _HOMES = {
     "POP3ProtocolHandler": "pop3frames.client.handler",
     "POP3UsageError": _ERRORS,
     "POP3_SSL": "pop3frames.client.pop3",
+    "Recorder": "pop3frames.transcripts.recorder",
     "Retry": "pop3frames.client.retry",
     "Secret": "pop3frames.client.credentials",
     "SecretReference": "pop3frames.client.credentials",
@@ -72,6 +75,8 @@ _HOMES = {
     "parse_message": "pop3frames.parsing.parser",
     "plan_deletions": "pop3frames.export.deletion",
     "preset": "pop3frames.client.presets",
+    "replay": "pop3frames.transcripts.replay",
+    "replay_handler": "pop3frames.transcripts.replay",
 }
 
 __all__ = [
@@ -97,6 +102,7 @@ __all__ = [
     "POP3ProtocolError",
     "POP3ProtocolHandler",
     "POP3UsageError",
+    "Recorder",
     "Retry",
     "Secret",
     "SecretReference",
@@ -108,6 +114,8 @@ __all__ = [
     "parse_message",
     "plan_deletions",
     "preset",
+    "replay",
+    "replay_handler",
 ]
 
 
