@@ -17,7 +17,7 @@ def plain_errors() -> Iterator[None]:
         yield
     except POP3Error as exc:
         report = getattr(exc, "report", None)
-        if report is not None and report.listed:
+        if report is not None and getattr(report, "listed", True):
             click.echo(str(report), err=True)
         raise click.ClickException(f"{exc}{_advice(exc)}") from exc
     except OSError as exc:

@@ -14,6 +14,7 @@ from pop3frames.cli.demo import demo
 from pop3frames.cli.doctor import doctor
 from pop3frames.cli.export import export
 from pop3frames.cli.serve import serve
+from pop3frames.cli.upkeep import compact, prune, verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,5 +23,5 @@ def main() -> None:
     """Turn a POP3 mailbox into a Parquet dataset, and lose no mail on the way."""
 
 
-for _command in (credentials, delete, demo, doctor, export, serve):
+for _command in (compact, credentials, delete, demo, doctor, export, prune, serve, verify):
     main.add_command(_command)

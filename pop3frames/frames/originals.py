@@ -20,7 +20,10 @@ def safe_hashes(path: Path, wanted: Container[str]) -> dict[str, str]:
     Memory: a row group. POP3ExportError for a part that cannot be read.
     """
     safe: dict[str, str] = {}
-    with storage_errors(f"read {path}", "Nothing was deleted."), pq.ParquetFile(path) as file:
+    with (
+        storage_errors(f"read {path}", "Nothing was deleted."),
+        pq.ParquetFile(path, page_checksum_verification=True) as file,
+    ):
         for group in range(file.num_row_groups):
             keys = file.read_row_group(group, columns=[_UIDL, _HASH]).to_pydict()
             rows = [row for row, uidl in enumerate(keys[_UIDL]) if uidl is not None and uidl in wanted]

@@ -1,0 +1,70 @@
+"""`pop3frames compact | prune | verify`: a dataset kept small, and proved whole. No server is asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pop3frames.cli.failures import plain_errors
+from pop3frames.errors import printable
+
+if TYPE_CHECKING:
+    from pop3frames.frames.dataset import Dataset
+
+EXIT_NOT_WHOLE = 4  # the dataset was read to the end, and something in it is damaged, missing or doubled
+
+_account = click.option("--account", help="Only this account.  [default: all]")
+
+
+@click.command()
+@click.argument("dataset", type=click.Path())
+@_account
+def compact(dataset: str, account: str | None) -> None:
+    """Merge the small files of DATASET into large ones. Safe beside exports; no row changes."""
+    with plain_errors():
+        done = _opened(dataset).compact(account)
+    for each in done:
+        click.echo(
+            f"{len(each.replaced)} files, {each.rows} rows -> {each.path} ({each.nbytes / 1e6:.1f} MB)"
+        )
+    click.echo(f"{sum(len(each.replaced) for each in done)} files became {len(done)}")
+
+
+@click.command()
+@click.argument("dataset", type=click.Path())
+@click.option("--before", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Older than this day (UTC).")
+@_account
+@click.confirmation_option(
+    prompt="Text, HTML and original bytes of older mail will be gone for good. Go on?", help="Do not ask."
+)
+def prune(dataset: str, before: datetime, account: str | None) -> None:
+    """Strip text, HTML and original bytes from older rows of DATASET; the rows stay as the record.
+
+    Mail without its original bytes can no longer be deleted from the server, and is not fetched again.
+    """
+    with plain_errors():
+        done = _opened(dataset).prune(before=before.replace(tzinfo=UTC), account=account)
+    click.echo(f"{done.rows} rows pruned, {done.octets / 1e6:.1f} MB of text and bytes gone")
+
+
+@click.command()
+@click.argument("dataset", type=click.Path())
+def verify(dataset: str) -> None:
+    """Read all of DATASET and say whether it is whole. Exit status: 0 whole, 1 unreadable, 4 not whole."""
+    with plain_errors():
+        found = _opened(dataset).verify()
+    for line in str(found).splitlines():
+        click.echo(printable(line, 1000))
+    if not found:
+        raise SystemExit(EXIT_NOT_WHOLE)
+
+
+def _opened(path: str) -> Dataset:
+    if not Path(path).is_dir():
+        raise click.UsageError(f"there is no dataset at {path}")
+    from pop3frames.frames.dataset import Dataset
+
+    return Dataset(path)
