@@ -14,19 +14,16 @@ from pop3frames.client.credentials import Secret
 from pop3frames.client.exchange import Exchange, Observer
 from pop3frames.client.wire import TLSContext, Wire, default_context
 from pop3frames.client.wirelog import wire_logs
-from pop3frames.errors import (
-    POP3BusyError,
-    POP3CommandError,
-    POP3ConnectionError,
-    POP3UsageError,
-)
-from pop3frames.protocol import grammar, sasl
+from pop3frames.errors import POP3BusyError, POP3CommandError, POP3ConnectionError, POP3Error, POP3UsageError
+from pop3frames.protocol import commands, grammar, sasl
 from pop3frames.protocol.conversation import Reply
 from pop3frames.protocol.framing import lines
 from pop3frames.protocol.grammar import Limits, Verb
 from pop3frames.protocol.listings import parse_capabilities
 
 Capabilities = dict[str, list[str]]
+
+_NOT_SHOWN = "(not shown: it repeats the password)"
 
 
 class Authorization(Exchange):
@@ -132,7 +129,8 @@ class Authorization(Exchange):
         together with the login, or with each other. Raises as `pass_` does.
         """
         mechanism = mechanism or self._password_mechanism()
-        if mechanism == "USER" and self.can_pipeline:
+        # Where USER is not offered, its refusal must come before a password is said.
+        if mechanism == "USER" and self.can_pipeline and "USER" in (self._capabilities or ("USER",)):
             return self._log_in_at_once(user, secret, ahead)
         if mechanism == "USER":
             self.user(user)
@@ -151,12 +149,19 @@ class Authorization(Exchange):
 
     def _log_in_at_once(self, user: str, secret: Secret, ahead: Sequence[Verb]) -> bytes:
         self._warn_of_plain_text()
-        named, entered, *foreseen = self._together(
+        self._depart(
             (grammar.USER, (user,)), (grammar.PASS, (secret.reveal,)), *((verb, ()) for verb in ahead)
         )
-        self._checked(named)
-        status = self._logged_in(entered, secret)
-        for reply in foreseen:
+        replies: list[Reply] = []
+        try:
+            for _ in ("USER", "PASS", *ahead):
+                replies.append(self._next_reply())
+        except POP3ConnectionError:  # some servers hang up behind a refusal, which is then what counts
+            if all(reply.ok for reply in replies[:2]):
+                raise
+        refused = next((reply for reply in replies[:2] if not reply.ok), None)
+        status = self._logged_in(refused or replies[1], secret)
+        for reply in replies[2:]:
             if reply.verb is grammar.CAPA:
                 self._capabilities = _capabilities(reply) if reply.ok else {}
             else:
@@ -196,13 +201,15 @@ class Authorization(Exchange):
         """
         secret = secret if isinstance(secret, Secret) else Secret(secret)
         responses = self._responses(mechanism, user, secret)
+        if not (commands.is_text(user) and commands.is_text(secret.reveal)):
+            raise POP3UsageError(f"{mechanism}: name and secret must be {grammar.Kind.TEXT.value}")
         conversation = responses()
         self._warn_of_plain_text()
         reply = self._request(grammar.AUTH, mechanism)
         if reply.challenge is None:
             raise self._give_up(f"accepted AUTH {mechanism} before anything was proved")
         try:
-            reply, told = self._answer(conversation, reply)
+            reply, told = self._answer(conversation, reply, secret)
         except POP3ConnectionError:
             self.close()
             raise
@@ -221,10 +228,11 @@ class Authorization(Exchange):
             return lambda: sasl.xoauth2(user, secret.reveal)
         raise POP3UsageError(f"unknown mechanism; known are {', '.join(sasl.MECHANISMS)}")
 
-    def _answer(self, responses: sasl.Responses, reply: Reply) -> tuple[Reply, str]:
+    def _answer(self, responses: sasl.Responses, reply: Reply, secret: Secret) -> tuple[Reply, str]:
         """Answer challenges until the server decides: its decision, and what it told of a refused token."""
         told, challenge = "", None
         for _ in range(self.limits.challenges):
+            self._read(self._wire.arrived)  # who does not wait for the answer is not given it
             try:
                 # No variable: what a mechanism says holds the secret.
                 self._wire.queue(
@@ -243,6 +251,10 @@ class Authorization(Exchange):
             if challenge is None:
                 break
             told = sasl.refusal(challenge)
+            if secret.reveal() in told:
+                told = _NOT_SHOWN
+        del reply, challenge  # they may repeat the secret
+        self._read(self._wire.arrived)
         self._wire.queue(self._conversation.respond(grammar.CANCEL))  # RFC 5034 section 4
         self._tell_answer(grammar.CANCEL)
         self._next_reply()
@@ -278,7 +290,9 @@ class Authorization(Exchange):
 
     def _login_delay(self) -> float | None:
         """Seconds from one login to the next (RFC 2449 section 6.5), where the server says how many."""
-        words = self.known_capabilities.get("LOGIN-DELAY", [])
+        words: list[str] = []
+        with contextlib.suppress(POP3Error):  # it may have hung up behind its refusal
+            words = self.known_capabilities.get("LOGIN-DELAY", [])
         return float(words[0]) if words and words[0].isdecimal() and len(words[0]) < 10 else None
 
     def _warn_of_plain_text(self) -> None:
@@ -306,5 +320,5 @@ def _withhold(reply: Reply, secret: Secret, first: Callable[[], bytes]) -> None:
     All of them: a gap in a known sentence would tell the secret too.
     """
     code = reply.code if reply.code and not _gives_away(reply.code.encode(), secret, first) else None
-    shown = f"[{code}] " * bool(code) + "(not shown: it repeats the password)"
+    shown = f"[{code}] " * bool(code) + _NOT_SHOWN
     reply.status = (grammar.OK if reply.ok else grammar.ERR) + b" " + shown.encode()

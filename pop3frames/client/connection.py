@@ -20,6 +20,7 @@ from pop3frames.client.session import Session, log
 from pop3frames.client.wire import TLSContext, default_context
 from pop3frames.errors import (
     POP3AuthenticationError,
+    POP3BusyError,
     POP3CommandError,
     POP3ConnectionError,
     POP3Error,
@@ -104,7 +105,7 @@ class Connection(ABC):
         """Open the session that later calls share; True. POP3ConnectionError after three attempts."""
         self._check_lease()
         if self._session is None or self._session.lost:
-            if self._session is not None and self._session.marked:
+            if self._session is not None and self._session.marks:
                 warnings.warn("marks were lost with the connection: those messages stay", stacklevel=2)
             self._session = self._retry.call(self._new_session)
         return True
@@ -123,7 +124,7 @@ class Connection(ABC):
             return True
         self.username = name
         self._password = as_token(password) if self._auth in BEARERS else password
-        self._log_in_shared(session)
+        self._log_in_shared()
         return True
 
     def disconnect(self) -> bool:
@@ -166,6 +167,13 @@ class Connection(ABC):
         self._released = not usable
         return session
 
+    def abandon(self) -> None:
+        """After a fork, in the child: the open session and its marks are the parent's, and lost here."""
+        if self._session is not None:
+            self._session.lost = True
+            self._session.marks.clear()
+            self._session.close()
+
     # How an operation gets its session
 
     @abstractmethod
@@ -180,7 +188,11 @@ class Connection(ABC):
     def _new_session(self) -> Session:
         session = Session(self._open_client())
         if self._utf8:
-            session.utf8()
+            try:
+                session.utf8()
+            except BaseException:
+                session.close()
+                raise
         return session
 
     def _credential(self) -> Secret | OAuth2:
@@ -199,8 +211,9 @@ class Connection(ABC):
             mechanism = self._auth or session.token_mechanism
             try:
                 session.log_in(self.username, token, mechanism, ahead)
-            except POP3AuthenticationError:
-                session.log_in(self.username, credential.token(refused=token), mechanism, ahead)
+            except POP3AuthenticationError as refusal:
+                newer = _renewed(credential, token, refusal)
+                session.log_in(self.username, newer, mechanism, ahead)
         except POP3ConnectionError as exc:
             exc.retryable = self._doubt(session)
             raise
@@ -208,10 +221,27 @@ class Connection(ABC):
             if session.announced is not None:
                 self._announced = session.announced
 
-    def _log_in_shared(self, session: Session, ahead: Sequence[Verb] = ()) -> None:
-        if session.username is None:
-            credential = self._credential()
-            self._retry.call(lambda: self._log_in(session, credential, ahead))
+    def _log_in_shared(self, ahead: Sequence[Verb] = ()) -> Session:
+        """The open session, logged in."""
+        session = self._connected("this")
+        if session.username is not None:
+            return session
+        credential = self._credential()
+        busy = False
+
+        def attempt() -> Session:
+            nonlocal busy, session
+            if busy:  # Dovecot hangs up behind [IN-USE]
+                session.close()
+                session = self._session = self._new_session()
+            try:
+                self._log_in(session, credential, ahead)
+            except POP3BusyError:
+                busy = True
+                raise
+            return session
+
+        return self._retry.call(attempt)
 
     def _logged_in(self, credential: Secret | OAuth2, ahead: Sequence[Verb]) -> Session:
         session = self._new_session()
@@ -242,8 +272,7 @@ class Connection(ABC):
         self._check_lease()
         shared = self._session is not None
         if shared:
-            session = self._connected("this")
-            self._log_in_shared(session, ahead)
+            session = self._log_in_shared(ahead)
         else:
             credential = self._credential()
             session = self._retry.call(lambda: self._logged_in(credential, ahead))
@@ -273,3 +302,11 @@ class Connection(ABC):
     def _check_lease(self) -> None:
         if self._released:
             raise POP3UsageError("this handler was given back to its pool: acquire another one")
+
+
+def _renewed(credential: OAuth2, refused: Secret, refusal: POP3AuthenticationError) -> Secret:
+    """A newer token; where there is none, the error has the server's words about this one."""
+    try:
+        return credential.token(refused=refused)
+    except POP3AuthenticationError as exc:
+        raise POP3AuthenticationError("AUTH", f"{refusal.text}; {exc.text}", exc.code) from refusal

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pop3frames.client.connection import IDS, LISTINGS, Connection
 from pop3frames.client.pop3 import POP3, POP3_SSL
+from pop3frames.client.retry import Resumption
 from pop3frames.client.rows import as_row
 from pop3frames.client.session import Fetched, Session, log
 from pop3frames.errors import (
@@ -75,7 +76,7 @@ class POP3ProtocolHandler(Connection):
         """The message dicts, of all messages if no numbers are given. A bad message never stops the rest.
 
         After a lost connection it goes on once in a new session; a second loss raises POP3ConnectionError
-        with what was fetched in `.messages`.
+        with what was fetched in `.messages`. A message that twice was no POP3, or over a limit, is a bad one.
         """
         messages: list[dict[str, Any]] = []
         try:
@@ -140,8 +141,8 @@ class POP3ProtocolHandler(Connection):
 
     def reset(self) -> bool:
         """Take pending deletions back (RSET); False when the server refuses."""
-        session = self._connected("reset")
-        self._log_in_shared(session)
+        self._connected("reset")
+        session = self._log_in_shared()
         try:
             session.reset()
         except POP3CommandError as exc:
@@ -197,13 +198,14 @@ class POP3ProtocolHandler(Connection):
             "pipelining": False if self._serial else self._pipelining,
             "observers": self._observers,
         }
+        context = self._tls_context() if self.encryption != "none" else None
         try:
             if self.encryption == "ssl":
-                client: POP3 = POP3_SSL(self.hostname, self.port, context=self._tls_context(), **options)
+                client: POP3 = POP3_SSL(self.hostname, self.port, context=context, **options)
             else:
                 client = POP3(self.hostname, self.port, **options)
             if self.encryption == "tls":
-                client.stls(self._tls_context())
+                client.stls(context)
             if self._announced is not None:
                 client.remember(self._announced)
             return client
@@ -232,7 +234,7 @@ class POP3ProtocolHandler(Connection):
         """What `iter_raw` yields, with unique-ids."""
         waiting = None if message_ids is None else [_plain(number) for number in message_ids]
         uidls: dict[int, str] | None = None  # what the numbers mean: as the first session lists them
-        lost = False
+        resumption = Resumption()
         while True:
             done, established = 0, False
             try:
@@ -256,11 +258,14 @@ class POP3ProtocolHandler(Connection):
                         self._check_lease()  # a handler given back meanwhile must not touch the connection
                 return
             except POP3ConnectionError as exc:
-                if not established or waiting is None or lost:
+                if not established or waiting is None:
                     raise
-                log.warning("%s; going on in a new session", exc)
-                waiting, lost = waiting[done:], True
-                self._go_on()
+                waiting, failure = waiting[done:], exc
+                left_out = resumption.leaves_out(exc, waiting[:1], done)
+            log.warning("%s; going on in a new session", failure)
+            self._go_on()
+            if left_out:
+                yield waiting.pop(0), failure, None
 
     def _go_on(self) -> None:
         """Replace the open session that was lost, if one was open."""

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Self
 
@@ -26,8 +26,8 @@ class POP3ConnectionPool:
     """At most `pool_size` connections to one mailbox, for many threads.
 
     `idle_seconds`: how long a connection nobody uses is kept; some servers drop one after a minute.
-    `options` are those of POP3ProtocolHandler: encryption, timeout, auth, cafile, context, and so on.
-    A child after a fork starts with an empty pool; the connections stay the parent's.
+    `clock`: counts those seconds. `options` are those of POP3ProtocolHandler: encryption, timeout, auth, ...
+    A child after a fork starts with an empty pool; the connections, lent ones too, stay the parent's.
     """
 
     def __init__(
@@ -39,15 +39,16 @@ class POP3ConnectionPool:
         pool_size: int = 3,
         *,
         idle_seconds: float = 60,
+        clock: Callable[[], float] = time.monotonic,
         **options: Any,
     ) -> None:
         password = as_secret(password)  # first: no frame that raises below holds it as a string
         self._username = username
         self._new_handler = partial(POP3ProtocolHandler, hostname, port, username, password, **options)
-        self.pool_size, self._idle_seconds = pool_size, idle_seconds
+        self.pool_size, self._idle_seconds, self._clock = pool_size, idle_seconds, clock
         # `_free` guards the four below, and is notified when there is room.
         self._free = threading.Condition()
-        self._idle: list[tuple[float, Session]] = []  # since when (monotonic), the longest idle first
+        self._idle: list[tuple[float, Session]] = []  # since when (clock), the longest idle first
         self._leased: set[POP3ProtocolHandler] = set()
         self._returning: set[POP3ProtocolHandler] = set()  # leased still, while its marks are taken back
         self._opening = 0
@@ -114,27 +115,27 @@ class POP3ConnectionPool:
                 if not wait or (remaining is not None and remaining <= 0):
                     return None
                 self._free.wait(remaining)
-            self._opening += 1
             expired = self._expired()
             session = self._idle.pop()[1] if self._idle else None
-        for each in expired:
-            each.quit()
-        handler = self._new_handler()
+            places = 1 + len(expired)  # a connection that is being ended still has its place
+            self._opening += places
+        handler, connected = self._new_handler(), False
         try:
+            for each in expired:
+                each.quit()
             self._connect(handler, session)
-        except BaseException:
+            connected = True
+        finally:
             with self._free:
-                self._opening -= 1
-                self._free.notify()
-            raise
-        with self._free:
-            self._opening -= 1
-            self._leased.add(handler)
+                self._opening -= places
+                if connected:
+                    self._leased.add(handler)
+                self._free.notify(places)
         return handler
 
     def _expired(self) -> list[Session]:
         """Take out the connections that nobody used for too long. The caller holds `_free`."""
-        oldest = time.monotonic() - self._idle_seconds
+        oldest = self._clock() - self._idle_seconds
         expired = [session for since, session in self._idle if since < oldest]
         self._idle = [(since, session) for since, session in self._idle if since >= oldest]
         return expired
@@ -142,11 +143,12 @@ class POP3ConnectionPool:
     def _forked(self) -> None:
         """In a child: drop the copies of the parent's connections, and a lock that nobody here will free."""
         self._free = threading.Condition()
-        inherited = [session for _, session in self._idle]
-        inherited += [session for handler in self._leased if (session := handler.detach()) is not None]
+        idle, leased = self._idle, self._leased
         self._idle, self._leased, self._returning, self._opening = [], set(), set(), 0
-        for session in inherited:
+        for _, session in idle:
             session.close()
+        for handler in leased:
+            handler.abandon()
 
     def _connect(self, handler: POP3ProtocolHandler, session: Session | None) -> None:
         """Give the handler the idle session if it still answers, else a new one."""
@@ -165,21 +167,20 @@ class POP3ConnectionPool:
                 log.info("released a handler that was not lent: ignored")
                 return
             self._returning.add(handler)
-        session = handler.detach()
-        kept = None
+        session, clean = handler.detach(), False
         try:
-            if session is not None and reusable and self._cleaned(session):
-                kept = session
+            clean = session is not None and reusable and self._cleaned(session)
         finally:
+            if session is not None and not clean:
+                session.close()  # before its place is free
             with self._free:
                 self._returning.discard(handler)
-                if handler not in self._leased:  # close_all came in between
-                    kept = None
+                kept = clean and handler in self._leased  # if not, close_all came in between
                 self._leased.discard(handler)
-                if kept is not None:
-                    self._idle.append((time.monotonic(), kept))
+                if session is not None and kept:
+                    self._idle.append((self._clock(), session))
                 self._free.notify()
-            if session is not None and kept is None:
+            if session is not None and clean and not kept:
                 session.close()
 
     def _cleaned(self, session: Session) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pop3frames.errors import POP3BusyError, POP3ConnectionError
+from pop3frames.errors import POP3BusyError, POP3ConnectionError, POP3ProtocolError
 
 Result = TypeVar("Result")
+
+MOST_BREAKS = 5  # sessions one after another that ended at what is no POP3, without a message in between
 
 log = logging.getLogger("pop3frames")
 
@@ -65,3 +67,31 @@ class Retry:
 
     def _grown(self, first: float, attempt: int) -> float:
         return first * self.factor ** (attempt - 1) * (1 + self.jitter * self.chance())
+
+
+@dataclass
+class Resumption:
+    """Whether fetching goes on in a new session: after one loss, and after messages that break the protocol.
+
+    Such a message, endless for example, is asked for twice: the fault may have lain in what came before it.
+    """
+
+    _lost: bool = field(default=False, init=False)
+    _breaks: int = field(default=0, init=False)
+    _suspect: int | None = field(default=None, init=False)
+
+    def leaves_out(self, error: POP3ConnectionError, waiting: Sequence[int], done: int) -> bool:
+        """Whether to go on without the first of those that wait; raises `error` when not to go on at all.
+
+        `done` is how many came in the session that it ended.
+        """
+        if not isinstance(error, POP3ProtocolError):
+            if self._lost:
+                raise error
+            self._lost = True
+            return False
+        self._breaks = 1 if done else self._breaks + 1
+        if self._breaks > MOST_BREAKS:
+            raise error
+        suspect, self._suspect = self._suspect, waiting[0] if waiting else None
+        return self._suspect is not None and self._suspect == suspect

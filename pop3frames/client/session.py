@@ -29,6 +29,7 @@ from pop3frames.protocol.sasl import BEARERS
 
 log = logging.getLogger("pop3frames")
 
+_SLACK = 64 << 10  # octets that a mail may be larger than LIST said: honest servers miscount
 Fetched = tuple[int, bytes | POP3Error]  # message number, and its original bytes or why there are none
 
 
@@ -124,14 +125,20 @@ class Session:
         with self.typed_errors("LIST"):
             status = self.client.list(number)
             assert isinstance(status, str | bytes), "with an argument LIST answers in one line (RFC 1939)"
-            return parse_sizes([_octets(status).partition(b" ")[2]])[number]
+            told = parse_sizes([_octets(status).partition(b" ")[2]])
+        if number not in told:
+            raise POP3CommandError("LIST", "the answer names no size of this message")
+        return told[number]
 
     def unique_ids(self) -> dict[int, str]:
         """Unique-ids by message number, asked once a session; empty where the server has no UIDL."""
         if self._uidls is None:
             try:
                 with self.typed_errors("UIDL"):
-                    self._uidls = parse_unique_ids(_lines(self.client.uidl()))
+                    listed = _lines(self.client.uidl())
+                self._uidls = parse_unique_ids(listed)
+                if odd := len(listed) - len(self._uidls):
+                    log.warning("%d lines of UIDL name no message, or no id that can be used: left out", odd)
             except POP3CommandError as exc:
                 log.info("no unique-ids: %s", exc)
                 self._uidls = {}
@@ -179,6 +186,8 @@ class Session:
         arrives empty, and what follows stands where the next reply belongs.
         """
         if raw != b"":
+            if isinstance(raw, bytes) and number in sizes and len(raw) > sizes[number] * 1.1 + _SLACK:
+                log.info("message %d has %d octets, LIST told of %d", number, len(raw), sizes[number])
             return raw
         try:
             listed = sizes[number] if number in sizes else self.size(number)

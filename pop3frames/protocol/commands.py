@@ -37,6 +37,11 @@ def redacted(verb: Verb, arguments: tuple[Argument, ...], limits: Limits = DEFAU
     return encode_command(verb, tuple("***" if callable(each) else each for each in arguments), limits)
 
 
+def is_text(value: str | Callable[[], str]) -> bool:
+    """Whether this can be said in a SASL exchange too, where base64 hides a NUL that would end a name."""
+    return _encode_argument(Kind.TEXT, value) is not None
+
+
 def _encode_line(verb: Verb, arguments: tuple[Argument, ...], limits: Limits) -> bytes | str:
     """The line, or what is wrong with it. Never raises: its locals may hold a secret."""
     line = verb.name

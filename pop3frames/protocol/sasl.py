@@ -66,6 +66,7 @@ def scram_sha_256(username: str, reveal: Reveal, limits: Limits = DEFAULT_LIMITS
 
 
 def _scram(scramp: Any, username: str, reveal: Reveal, limits: Limits) -> Responses:
+    client, problem = None, ""
     try:
         client = scramp.ScramClient(["SCRAM-SHA-256"], username, reveal())
         server_first = yield client.get_client_first().encode()
@@ -74,8 +75,10 @@ def _scram(scramp: Any, username: str, reveal: Reveal, limits: Limits) -> Respon
         server_final = yield client.get_client_final().encode()
         client.set_server_final(server_final.decode())
     except (scramp.ScramException, ValueError) as exc:
-        # Not from exc: the frames of the library hold the password.
-        raise POP3ProtocolError(f"SCRAM-SHA-256 failed: {printable(str(exc))}") from None
+        problem = printable(str(exc))
+    if problem:  # raised here, and without `client`: the library keeps the password in its frames and objects
+        del client
+        raise POP3ProtocolError(f"SCRAM-SHA-256 failed: {problem}")
     yield b""
 
 
@@ -83,9 +86,8 @@ def _check_iterations(server_first: bytes, limits: Limits) -> None:
     """Few would weaken the password's protection, very many would keep this machine busy for hours."""
     found = _ITERATIONS.search(server_first)
     if not found or not _FEWEST_ITERATIONS <= int(found[1]) <= limits.scram_iterations:
-        raise POP3ProtocolError(
-            f"SCRAM-SHA-256: the server asks for no iterations from {_FEWEST_ITERATIONS} to "
-            f"{limits.scram_iterations}"
+        raise ValueError(
+            f"the server asks for no iterations from {_FEWEST_ITERATIONS} to {limits.scram_iterations}"
         )
 
 
@@ -112,7 +114,8 @@ def refusal(challenge: bytes) -> str:
     if not isinstance(told, dict):
         return ""
     names = ("status", "scope", "schemes", "error")
-    return printable(", ".join(f"{name} {told[name]}" for name in names if isinstance(told.get(name), str)))
+    text = ", ".join(f"{name} {told[name]}" for name in names if isinstance(told.get(name), str))
+    return printable(text, DEFAULT_LIMITS.challenge)  # all of it: it may repeat the token
 
 
 def decoded(text: bytes) -> bytes | None:

@@ -10,6 +10,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from typing import Literal, Self
 
 LOOPBACK = "127.0.0.1"
@@ -69,10 +70,11 @@ class Relay:
             new.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._buffer)
         return new
 
-    def _start(self, target: object, *arguments: object) -> None:
-        thread = threading.Thread(target=target, args=arguments, daemon=True)  # type: ignore[arg-type]
+    def _start(self, target: Callable[..., None], *arguments: object) -> threading.Thread:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
+        return thread
 
     def _accept(self) -> None:
         while True:
@@ -92,11 +94,17 @@ class Relay:
             broken = len(self.from_clients) < self._first
             self.from_clients.append(bytearray())
             self.from_server.append(bytearray())
-            self._start(self._pass_on, client, server, self.from_clients[-1], None)
-            self._start(self._pass_on, server, client, self.from_server[-1], self._after if broken else None)
+            upwards = self._start(self._pass_on, client, server, self.from_clients[-1])
+            limit = self._after if broken else None
+            self._start(self._pass_on, server, client, self.from_server[-1], limit, upwards)
 
     def _pass_on(
-        self, source: socket.socket, sink: socket.socket, record: bytearray, limit: int | None
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        record: bytearray,
+        limit: int | None = None,
+        upwards: threading.Thread | None = None,
     ) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
@@ -104,19 +112,24 @@ class Relay:
                 data = data if whole else data[: limit - len(record)]
                 record += data
                 sink.sendall(data)
-                if not whole:
-                    self._break(source, sink)
+                if upwards is not None and not whole:
+                    self._break(source, sink, upwards)
                     return
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
 
-    def _break(self, server: socket.socket, client: socket.socket) -> None:
+    def _break(self, server: socket.socket, client: socket.socket, upwards: threading.Thread) -> None:
+        """What happens now; `upwards` is the thread that passes on what the client sends."""
         if self._then == "stall":
             return
-        if self._then == "reset":  # to linger for 0 seconds means that
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            client.shutdown(socket.SHUT_RD)  # ends the other thread's wait, which would keep the socket alive
-            client.close()
-        for each in (server, client):
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+        if self._then == "cut":
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                client.shutdown(socket.SHUT_RDWR)
+            return
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RD)
+        upwards.join()  # while a thread waits on a socket, its close() closes nothing
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # 0 seconds: a reset
+        client.close()
