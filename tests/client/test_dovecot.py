@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from lab.dovecot import Dovecot
 from lab.relay import Relay
 
+from pop3frames.client.credentials import Secret
 from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.client.pop3 import POP3
 from pop3frames.errors import POP3AuthenticationError, POP3ConnectionError
+from pop3frames.export.accounts import Account
+from pop3frames.export.mailbox import export_mailbox
+from pop3frames.export.progress import Progress
 
 pytestmark = pytest.mark.dovecot
 
@@ -174,3 +179,26 @@ def test_another_users_deletion_in_between_is_an_error_of_one_message(
             messages = handler.fetch_messages()
 
     assert [message["subject"] for message in messages] == ["1", "3"]
+
+
+def test_a_message_that_goes_away_during_an_export_is_its_only_loss(
+    dovecot: Dovecot, dovecot_user: str, tmp_path: Path
+) -> None:
+    """It is named in the report, what was not asked for yet is fetched, and the next run is clean."""
+    dovecot.deliver(dovecot_user, [b"Subject: %d\r\n\r\n" % number for number in (1, 2, 3, 4)])
+    where = ("localhost", dovecot.port, dovecot_user)
+    other = POP3ProtocolHandler(*where, "secret", "none", 10)
+    account = Account("ann", *where, Secret("secret"), "none", pipelining=False)
+
+    def delete_another(progress: Progress) -> None:
+        if progress.messages == 1:
+            assert other.delete_message(3) is True
+
+    report = export_mailbox(account, tmp_path / "mail", progress=delete_another)
+    again = export_mailbox(account, tmp_path / "mail")
+
+    assert [(4, 3, 0, 0), (3, 0, 3, 0)] == [
+        (each.listed, each.new, each.known, each.left) for each in (report, again)
+    ]
+    assert [3] == [failed.number for failed in report.failed]
+    assert "expunged" in report.failed[0].reason

@@ -5,13 +5,17 @@
         server.deliver("ann", [b"Subject: hello\r\n\r\nhi\r\n"])
         ...  # server.port (plain, and STLS), server.tls_port, server.ca_file
 
-One server serves a whole test run, with a user for each test; both can be added while it runs.
+Every mechanism is on: the password, or for XOAUTH2 and OAUTHBEARER `server.token("ann")`. One server serves a
+whole test run, with a user for each test; both can be added while it runs.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import grp
+import hmac
+import json
 import os
 import pwd
 import shutil
@@ -34,7 +38,7 @@ base_dir = $home/run
 state_dir = $home/state
 log_path = $home/dovecot.log
 protocols = pop3
-listen = 127.0.0.1
+listen = 127.0.0.1, $elsewhere
 default_login_user = $login_user
 default_internal_user = $internal_user
 default_internal_group = $internal_group
@@ -47,13 +51,19 @@ ssl = yes
 ssl_cert = <$home/server.pem
 ssl_key = <$home/server.key
 ssl_min_protocol = TLSv1.2
-disable_plaintext_auth = no
-auth_mechanisms = plain login
+disable_plaintext_auth = $disable_plaintext_auth
+auth_mechanisms = plain login apop cram-md5 scram-sha-256 xoauth2 oauthbearer
 auth_failure_delay = 0
 passdb {
   driver = passwd-file
+  mechanisms = plain login apop cram-md5 scram-sha-256
   # A file for each user: a changed file is read again only a second later, a new one at once.
   args = scheme=PLAIN username_format=%u $home/users/%u
+}
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = $home/oauth2.conf
 }
 userdb {
   driver = static
@@ -61,6 +71,8 @@ userdb {
 }
 protocol pop3 {
   mail_max_userip_connections = 0
+  pop3_lock_session = $lock_session
+  pop3_no_flag_updates = $no_flag_updates
 }
 service anvil {
   chroot =
@@ -85,6 +97,19 @@ service pop3-login {
 }
 """)
 
+# Tokens are checked by a key at hand: nobody is asked over the network.
+_TOKENS = """
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix={home}/keys/
+username_attribute = sub
+"""
+_HEADER = b'{"alg":"HS256","typ":"JWT"}'
+_TOKEN_KEY = b"the key of a server that nobody else can reach"
+
+# Who comes from the address he dials is the machine itself to Dovecot, and may say what he likes. Who dials
+# this one comes from 127.0.0.1.
+ELSEWHERE = "127.0.0.2"
+
 
 def why_not() -> str | None:
     """Why there can be no such server here; None when there can."""
@@ -104,10 +129,30 @@ def _free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-class Dovecot:
-    """Runs while a `with` block does; then its processes and its directory are gone."""
+def _in_base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
-    def __init__(self) -> None:
+
+class Dovecot:
+    """Runs while a `with` block does; then its processes and its directory are gone.
+
+    lock_session             one session a mailbox: the next login hears nothing for 11 s, then [IN-USE]
+    no_flag_updates          RETR marks nothing as read
+    disable_plaintext_auth   no password and no token without TLS, for those who dial ELSEWHERE
+    """
+
+    def __init__(
+        self,
+        *,
+        lock_session: bool = False,
+        no_flag_updates: bool = False,
+        disable_plaintext_auth: bool = False,
+    ) -> None:
+        self._switches = {
+            "lock_session": lock_session,
+            "no_flag_updates": no_flag_updates,
+            "disable_plaintext_auth": disable_plaintext_auth,
+        }
         self.home = Path(tempfile.mkdtemp(prefix="dovecot-"))  # a short path: Unix sockets end at 108 octets
         self.port, self.tls_port = _free_ports()
         self.ca_file = str(self.home / "ca.pem")
@@ -116,8 +161,8 @@ class Dovecot:
 
     def __enter__(self) -> Self:
         self.home.chmod(0o755)  # Dovecot's unprivileged processes pass through it
-        for name in ("run", "state", "users", "mail"):
-            (self.home / name).mkdir()
+        for name in ("run", "state", "users", "mail", "keys/default/HS256"):
+            (self.home / name).mkdir(parents=True)
         self._own(self.home / "mail")
         self._make_certificates()
         self._configure()
@@ -167,6 +212,13 @@ class Dovecot:
             path.write_bytes(stored)
             self._own(path)
 
+    def token(self, name: str, seconds: int = 3600, key: bytes = _TOKEN_KEY) -> str:
+        """A JWT (RFC 7519) for this user, good for so many seconds; another `key`: a forged one."""
+        now = int(time.time())
+        claims = {"sub": name, "iat": now, "nbf": now - 3600, "exp": now + seconds}
+        signed = f"{_in_base64(_HEADER)}.{_in_base64(json.dumps(claims).encode())}"
+        return f"{signed}.{_in_base64(hmac.digest(key, signed.encode(), 'sha256'))}"
+
     def _own(self, *paths: Path) -> None:
         for path in paths:
             os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
@@ -189,6 +241,7 @@ class Dovecot:
         group = grp.getgrgid(self._owner.pw_gid).gr_name
         text = _CONFIGURATION.substitute(
             home=self.home,
+            elsewhere=ELSEWHERE,
             port=self.port,
             tls_port=self.tls_port,
             login_user="dovenull" if as_root else self._owner.pw_name,
@@ -196,8 +249,11 @@ class Dovecot:
             internal_group="dovecot" if as_root else group,
             uid=self._owner.pw_uid,
             gid=self._owner.pw_gid,
+            **{name: "yes" if on else "no" for name, on in self._switches.items()},
         )
         self._write("dovecot.conf", text=text)
+        self._write("oauth2.conf", text=_TOKENS.format(home=self.home))
+        self._write("keys", "default", "HS256", "default", text=base64.b64encode(_TOKEN_KEY).decode())
 
     def _await_greeting(self, seconds: float = 10) -> None:
         end = time.monotonic() + seconds
