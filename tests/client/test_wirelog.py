@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from pop3frames.client.credentials import Secret
 from pop3frames.client.pop3 import POP3
-from pop3frames.transcripts.recorder import Recorder
 from pop3frames.client.wirelog import WireLog
 from pop3frames.errors import POP3Error
 from pop3frames.protocol import grammar
 from pop3frames.server.embedded import EmbeddedServer
+from pop3frames.transcripts.recorder import Recorder
 
 CANARY = "Kx7Qz9Wm4TbJ2vHpR6"
 LOGGER = logging.getLogger("pop3frames.wire")
