@@ -123,7 +123,7 @@ class Authorization(Exchange):
     def log_in(
         self, user: str, secret: Secret, mechanism: str | None = None, ahead: Sequence[Verb] = ()
     ) -> bytes:
-        """Log in by one of `sasl.MECHANISMS`; None: USER and PASS, or PLAIN where only that is offered.
+        """Log in by one of `sasl.MECHANISMS`; None: USER and PASS, or what is offered instead.
 
         `ahead`: commands without arguments that will be asked next; where the server pipelines they leave
         together with the login, or with each other. Raises as `pass_` does.
@@ -145,7 +145,8 @@ class Authorization(Exchange):
 
     def _password_mechanism(self) -> str:
         told = self.known_capabilities if self.pipelining is None else self._capabilities or {}
-        return "PLAIN" if "USER" not in told and "PLAIN" in told.get("SASL", ()) else "USER"
+        offered = [] if "USER" in told else told.get("SASL", [])
+        return next((each for each in ("PLAIN", "SCRAM-SHA-256") if each in offered), "USER")
 
     def _log_in_at_once(self, user: str, secret: Secret, ahead: Sequence[Verb]) -> bytes:
         self._warn_of_plain_text()

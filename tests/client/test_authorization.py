@@ -87,6 +87,13 @@ def test_a_server_without_capabilities_is_logged_in_to_by_user_and_pass() -> Non
         assert 1 == server.commands.count("CAPA")
 
 
+def test_where_only_scram_is_offered_a_password_goes_by_scram() -> None:
+    """The strongest last: it needs a package of its own."""
+    features = Features(user=False, sasl=("SCRAM-SHA-256",))
+    with EmbeddedServer([], username="ann", password=CANARY, features=features) as server:
+        assert (0, 0) == to(server.port).get_mailbox_stat()
+
+
 def test_a_mechanism_that_was_asked_for_is_not_replaced_by_another() -> None:
     """A refused PLAIN does not fall back to USER: that would be a second attempt."""
     with ScriptedServer([GREETING, ("AUTH PLAIN", b"-ERR unknown mechanism\r\n")]) as server:
