@@ -39,7 +39,7 @@ class Authorization(Exchange):
         limits: Limits,
         observers: Iterable[Observer] = (),
     ) -> None:
-        if not timeout > 0:
+        if not isinstance(timeout, int | float) or not timeout > 0:
             raise POP3UsageError("timeout must be a positive number of seconds")
         self.host, self.port, self.pipelining = host, port, pipelining
         self._capabilities: Capabilities | None = None
@@ -163,6 +163,8 @@ class Authorization(Exchange):
         refused = next((reply for reply in replies[:2] if not reply.ok), None)
         status = self._logged_in(refused or replies[1], secret)
         for reply in replies[2:]:
+            if _gives_away(reply.status, secret, lambda: b""):
+                _withhold(reply, secret, lambda: b"")
             if reply.verb is grammar.CAPA:
                 self._capabilities = _capabilities(reply) if reply.ok else {}
             else:

@@ -7,6 +7,7 @@ their replies, and what comes between.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -16,10 +17,11 @@ from pop3frames.errors import POP3ConnectionError, POP3ProtocolError, printable
 from pop3frames.protocol import grammar
 from pop3frames.protocol.commands import Argument, encode_command, redacted
 from pop3frames.protocol.conversation import ClientConversation, Reply
-from pop3frames.protocol.grammar import Limits, Verb
+from pop3frames.protocol.grammar import CRLF, Limits, Verb
 
 Replies = Generator[Reply, None, None]
 
+_OCTETS = re.compile(rb"\+OK (\d{1,10}) octets")
 _UNKNOWN_SIZE = 64 << 10  # what a message is taken for in the window when LIST did not tell
 
 
@@ -49,8 +51,8 @@ class Exchange:
         self.observers = list(observers)
         self._wire = wire
         self._conversation = ClientConversation(limits)
-        # Replies of the iteration that has commands under way, which were read ahead of it.
-        self._arrived: deque[Reply] = deque()
+        # Where replies wait for the iteration that has commands under way; None when nobody wants them.
+        self._arrived: deque[Reply] | None = None
         # Replies to commands without arguments that were sent ahead of being asked for.
         self._foreseen: dict[Verb, Reply] = {}
         self._ran_ahead = self._proven = False
@@ -132,10 +134,33 @@ class Exchange:
                 observer.sent(verb, redacted(verb, arguments, self.limits))
 
     def _settle(self) -> None:
-        """Read what an iteration, left or not, still has under way, for it to find: all stays in step."""
+        """Read what an iteration still has under way, for it to find, or for nobody if it was left.
+
+        So all stays in step; but what a server can send into a whole window is not waited for, nor kept.
+        """
+        octets = 0
         while self._conversation.outstanding and not self._conversation.ended:
-            self._arrived.append(self._next_reply())
-        self._arrived = deque()  # nobody has anything under way: what comes next is not that iteration's
+            reply = self._next_reply()
+            octets += len(reply.block or b"")
+            if octets > self.limits.window_bytes + self.limits.message:
+                self.close()
+                raise POP3ConnectionError(
+                    f"{self._wire.name}: too much is still under way for an iteration that was left, or waits: "
+                    "read it to its end before anything else is asked"
+                )
+            if self._arrived is not None:
+                self._arrived.append(reply)
+        self._arrived = None  # nobody has anything under way: what comes next is not that iteration's
+
+    def _whole(self, reply: Reply, listed: int = 0) -> Reply:
+        """The same, unless nothing came for a mail that has octets: then the session is out of step.
+
+        Dovecot 2.3 and Courier do not stuff a dot at the very start of a mail: one that begins with a line
+        "." ends there for us, and its rest stands where the next reply belongs, whatever that says.
+        """
+        if reply.block == b"" and max(listed, _announced(reply.status)) > len(CRLF):
+            raise self._give_up(f"nothing came for {reply.verb}, though the mail has octets")
+        return reply
 
     def _next_reply(self) -> Reply:
         """The next reply, read under a deadline of its own."""
@@ -181,32 +206,43 @@ class Exchange:
         waiting = iter(calls)
         most_commands = self.limits.window_commands if self.can_pipeline else 1
         most_octets = self.limits.window_bytes
-        under_way: deque[int] = deque()  # LISTed octets of the commands that have no reply yet
+        under_way: deque[int] = deque()  # LISTed octets, or 0, of the commands that have no reply yet
         arrived: deque[Reply] = deque()
         octets, exhausted, to_prove = 0, False, 0
-        while True:
-            # Refilled when half empty: fewer, larger writes, and the server never runs dry.
-            if len(under_way) <= most_commands // 2 and octets <= most_octets // 2:
-                if self._arrived is not arrived:
-                    self._settle()
-                    self._arrived = arrived
-                refill: list[tuple[int, ...]] = []
-                while not exhausted and len(under_way) < most_commands and octets < most_octets:
-                    call = next(waiting, None)
-                    if call is None:
-                        exhausted = True
-                        break
-                    refill.append(call)
-                    under_way.append(sizes.get(call[0], _UNKNOWN_SIZE))
-                    octets += under_way[-1]
-                self._send_all(verb, refill)
-                if not self._proven and not to_prove and len(under_way) > 1:
-                    self._ran_ahead, to_prove = True, len(under_way)
-            if not under_way:
-                return
-            reply = arrived.popleft() if arrived else self._next_reply()
-            octets -= under_way.popleft()
-            if to_prove:
-                to_prove -= 1
-                self._proven = not to_prove
-            yield reply
+        try:
+            while True:
+                # Refilled when half empty: fewer, larger writes, and the server never runs dry.
+                if len(under_way) <= most_commands // 2 and octets <= most_octets // 2:
+                    if self._arrived is not arrived:
+                        self._settle()
+                        self._arrived = arrived
+                    refill: list[tuple[int, ...]] = []
+                    while not exhausted and len(under_way) < most_commands and octets < most_octets:
+                        call = next(waiting, None)
+                        if call is None:
+                            exhausted = True
+                            break
+                        refill.append(call)
+                        under_way.append(sizes.get(call[0], 0))
+                        octets += under_way[-1] or _UNKNOWN_SIZE
+                    self._send_all(verb, refill)
+                    if not self._proven and not to_prove and len(under_way) > 1:
+                        self._ran_ahead, to_prove = True, len(under_way)
+                if not under_way:
+                    return
+                reply = arrived.popleft() if arrived else self._next_reply()
+                listed = under_way.popleft()
+                octets -= listed or _UNKNOWN_SIZE
+                if to_prove:
+                    to_prove -= 1
+                    self._proven = not to_prove
+                yield self._whole(reply, listed)
+        finally:
+            if self._arrived is arrived:  # left: what is still under way is wanted by nobody
+                self._arrived = None
+
+
+def _announced(status: bytes) -> int:
+    """The octets that a server tells of in its reply to RETR; 0 where it does not."""
+    found = _OCTETS.match(status)
+    return int(found[1]) if found else 0

@@ -27,7 +27,8 @@ class POP3(Authorization):
     """A session in plain text, or under TLS after `stls()`. Methods are poplib's; errors are pop3frames'.
 
     host, port     where to connect
-    timeout        seconds without a byte before an operation ends in POP3ConnectionError
+    timeout        seconds without a byte before an operation ends in POP3ConnectionError; a login waits 15 at
+                   least, since a server may say only then that the mailbox is in use
     pipelining     True, False, or None: as the server's capabilities say
     limits         how much the server is believed (`protocol.grammar.Limits`)
     observers      who is told what crosses (`client.exchange.Observer`)
@@ -84,25 +85,25 @@ class POP3(Authorization):
             self.close()
             raise
 
-    def list(self, which: int | None = None) -> Response | bytes:
+    def list(self, which: int | str | None = None) -> Response | bytes:
         """Scan listings (b'1 120'): all as (status, lines, octets); of one message, its status line."""
         return self._listing(grammar.LIST, which)
 
-    def uidl(self, which: int | None = None) -> Response | bytes:
+    def uidl(self, which: int | str | None = None) -> Response | bytes:
         """Unique-ids (b'1 abc'): all as (status, lines, octets); of one message, its status line."""
         return self._listing(grammar.UIDL, which)
 
-    def retr(self, which: int) -> Response:
+    def retr(self, which: int | str) -> Response:
         """A whole message as (status, lines without line ends, octets)."""
-        return _response(self._request(grammar.RETR, which))
+        return _response(self._whole(self._request(grammar.RETR, _number(which))))
 
-    def top(self, which: int, howmuch: int) -> Response:
+    def top(self, which: int | str, howmuch: int | str) -> Response:
         """The header and the first `howmuch` lines of the body, as (status, lines, octets)."""
-        return _response(self._request(grammar.TOP, which, howmuch))
+        return _response(self._request(grammar.TOP, _number(which), _number(howmuch)))
 
-    def dele(self, which: int) -> bytes:
+    def dele(self, which: int | str) -> bytes:
         """Mark for deletion: real only when QUIT is answered +OK."""
-        return self._request(grammar.DELE, which).status
+        return self._request(grammar.DELE, _number(which)).status
 
     def noop(self) -> bytes:
         """Nothing, but the server answers."""
@@ -144,10 +145,10 @@ class POP3(Authorization):
 
     # Behind the verbs
 
-    def _listing(self, verb: Verb, which: int | None) -> Response | bytes:
+    def _listing(self, verb: Verb, which: int | str | None) -> Response | bytes:
         if which is None:
             return _response(self._request(verb))
-        return self._request(verb, which).status
+        return self._request(verb, _number(which)).status
 
 
 class POP3_SSL(POP3):  # noqa: N801  (poplib's name)
@@ -172,6 +173,12 @@ class POP3_SSL(POP3):  # noqa: N801  (poplib's name)
 
     def _open_wire(self, host: str, port: int, timeout: float) -> Wire:
         return Wire(host, port, timeout, self._context)
+
+
+def _number(which: int | str) -> int | str:
+    """poplib's users also write '1'; anything else than such digits is refused where commands are built."""
+    is_digits = isinstance(which, str) and which.isascii() and which.isdigit() and len(which) <= 10
+    return int(which) if is_digits else which
 
 
 def _response(reply: Reply) -> Response:

@@ -72,7 +72,7 @@ class Session:
 
         Anything a foreign client raises for it is a POP3AuthenticationError.
         """
-        if issubclass(type(self.client), POP3):  # not isinstance: a mock says what it stands for
+        if self._is_ours:
             try:
                 with self.typed_errors("PASS"):
                     self.client.log_in(username, secret, mechanism, ahead)
@@ -157,7 +157,7 @@ class Session:
         """Number and raw message, or why that message failed, for each number in order."""
         self.retrieved = True
         refusals = [_not_to_be_asked(number, sizes) for number in numbers]
-        if not self.pipelines:
+        if not self._is_ours:
             for number, refusal in zip(numbers, refusals, strict=True):
                 yield number, self._whole(number, refusal or self._retrieve_one(number), sizes)
             return
@@ -171,6 +171,10 @@ class Session:
                 reply = next(replies)
                 raw = reply.error() if reply.block is None else reply.block
                 yield number, self._whole(number, raw, sizes)
+
+    @property
+    def _is_ours(self) -> bool:
+        return issubclass(type(self.client), POP3)  # not isinstance: a mock says what it stands for
 
     def _retrieve_one(self, number: int) -> bytes | POP3Error:
         try:
@@ -200,10 +204,17 @@ class Session:
     def top(self, number: int, lines: int) -> bytes:
         """The header and the first `lines` lines of the body, as they came."""
         with self.typed_errors("TOP"):
+            if self._is_ours:
+                [reply] = self.client.top_many([number], lines)
+                if reply.block is None:
+                    raise reply.error()
+                return reply.block
             return joined(_lines(self.client.top(number, lines)))
 
     def delete(self, number: int) -> None:
-        """Mark for deletion: real only after QUIT."""
+        """Mark for deletion: real only after QUIT. Only what is a number: text may be meant otherwise."""
+        if not is_message_number(number):
+            raise POP3UsageError(f"{number!r} is not a message number")
         with self.typed_errors("DELE"):
             self.client.dele(number)
         self.marks.add(number)

@@ -86,6 +86,7 @@ class ClientConversation:
         self._pending: deque[tuple[Verb, tuple[Argument, ...]]] = deque([(grammar.GREETING, ())])
         self._status: bytes | None = None  # first line of a multi-line reply whose block is not whole yet
         self._broken = False
+        self._private = False  # replies are on their way that left together with a login
         # The most octets and lines of a block, by verb.
         listing = (limits.listing, limits.listing_entries)
         self._message_bounds: tuple[int, int | None] = (limits.message, None)
@@ -118,6 +119,7 @@ class ClientConversation:
         if not self._pending and len(self._buffer):
             raise self._break("bytes arrived that answer no command")
         line = encode_command(verb, arguments, self.limits)
+        self._private = verb in grammar.LOGIN_VERBS or (self._private and bool(self._pending))
         self._pending.append((verb, arguments if verb not in grammar.LOGIN_VERBS else ()))
         return line
 
@@ -206,16 +208,14 @@ class ClientConversation:
             if line is None:
                 return None
             if not line.endswith(CRLF):
-                reason = f"a line ends with a bare LF, not CRLF{_quoted(verb, line)}"
+                reason = f"a line ends with a bare LF, not CRLF{self._quoted(line)}"
                 del line
                 raise POP3ProtocolError(reason)
             status = line[:-2]
             if verb is grammar.AUTH and (status + b" ").startswith(grammar.CONTINUATION):
                 return Reply(verb, arguments, True, status, challenge=status[2:])
             if not line.startswith(_INDICATORS):
-                reason = (
-                    f"starts with neither +OK nor -ERR, the session is out of step{_quoted(verb, status)}"
-                )
+                reason = f"starts with neither +OK nor -ERR, the session is out of step{self._quoted(status)}"
                 del line, status
                 raise POP3ProtocolError(f"the reply to {verb} {reason}")
             ok = line.startswith(OK)
@@ -239,14 +239,13 @@ class ClientConversation:
             self.state = State.UPDATE
         return Reply(verb, arguments, ok, status, block)
 
+    def _quoted(self, line: bytes) -> str:
+        """What came, for an error; but nothing where it may repeat a password."""
+        return "" if self._private else f": {printable(line, 60)!r}"
+
     def _break(self, reason: str) -> POP3ProtocolError:
         self._broken = True
         return POP3ProtocolError(reason)
-
-
-def _quoted(verb: Verb, line: bytes) -> str:
-    """What came, for an error; but nothing where it may repeat a password."""
-    return "" if verb in grammar.LOGIN_VERBS else f": {printable(line, 60)!r}"
 
 
 class ServerConversation:

@@ -91,7 +91,7 @@ class ReceiveBuffer:
             block = bytes(view[self._start : end])
         stuffed, self._stuffed = self._stuffed, False
         self._start = self._searched = end + len(_EMPTY_BLOCK)
-        return unstuff(block) if stuffed else block.removeprefix(b".")
+        return unstuff(block) if stuffed else _unstuffed_start(block)
 
     def _find_terminator(self) -> int:
         """Its offset, or -1. Most mails have no line that starts with a dot: their octets are seen once."""
@@ -123,9 +123,13 @@ class ReceiveBuffer:
 
 def unstuff(block: bytes) -> bytes:
     """Take the first dot off every line that starts with one."""
-    if block.startswith(b"."):
-        block = block[1:]
+    block = _unstuffed_start(block)
     return block.replace(b"\r\n.", CRLF) if b"\r\n." in block else block
+
+
+def _unstuffed_start(block: bytes) -> bytes:
+    # Dovecot 2.3 and Courier do not stuff a dot that is the first octet of a mail: a single one is the mail's.
+    return block[1:] if block.startswith(b"..") else block
 
 
 def stuff(content: bytes) -> bytes:

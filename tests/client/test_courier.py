@@ -91,7 +91,7 @@ def test_a_mail_that_begins_with_a_dot_is_a_typed_error_and_given_to_no_other_nu
     client = POP3("127.0.0.1", courier.port, 10, pipelining=pipelining)
     client.user("bob")
     client.pass_(PASSWORD)
-    with pytest.raises(POP3ProtocolError, match=r"out of step|answer no command"):
+    with pytest.raises(POP3ProtocolError, match=r"nothing came for RETR"):
         list(client.retr_many([1, 2, 3]))
 
     fetched = list(to_courier(courier, "bob", pipelining=pipelining).iter_raw([1, 2, 3, 2, 1]))

@@ -96,7 +96,7 @@ def test_an_argument_after_the_login_is_one_line_or_nothing(
         assert sent.count(b"\n") == 1
         command = decode_command(sent, State.TRANSACTION)
         assert isinstance(command, Command)
-        assert value is None or (type(value) is int and value in command.arguments)
+        assert value is None or int(value) in command.arguments
 
 
 @pytest.mark.parametrize(

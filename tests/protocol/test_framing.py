@@ -76,8 +76,13 @@ def test_a_content_goes_over_the_wire_stuffed_and_ended(content: bytes, wire: by
 @pytest.mark.parametrize("first", [b".foo", b"..foo", b"."])
 def test_any_line_with_a_dot_in_front_loses_exactly_that_dot(first: bytes) -> None:
     """Not only a doubled one (RFC 1939 section 3; poplib strips doubled ones only)."""
-    assert first[1:] + b"\r\nx\r\n" == unstuff(first + b"\r\nx\r\n")
     assert b"x\r\n" + first[1:] + b"\r\n" == unstuff(b"x\r\n" + first + b"\r\n")
+
+
+@pytest.mark.parametrize(("first", "meant"), [(b"..foo", b".foo"), (b"..", b"."), (b".foo", b".foo")])
+def test_a_single_dot_at_the_very_start_was_never_stuffed_and_stays(first: bytes, meant: bytes) -> None:
+    """Dovecot 2.3 and Courier do not stuff the first octet of a mail: without this it would lose its dot."""
+    assert meant + b"\r\nx\r\n" == unstuff(first + b"\r\nx\r\n")
 
 
 FORGERIES = [
