@@ -23,7 +23,9 @@ EXIT_NOT_ALL = 3  # the run is complete, but some messages of the plan are still
 @click.option("--dataset", required=True, type=click.Path(), help="The dataset that holds the mail.")
 @click.option("--account", help="Its name in the dataset.  [default: USERNAME@HOST]")
 @click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="Older than this day (UTC), by its date.")
-@click.option("--older-than", type=click.IntRange(min=1), metavar="DAYS", help="The same, counted from now.")
+@click.option(
+    "--older-than", type=click.IntRange(1, 36_500), metavar="DAYS", help="The same, counted from now."
+)
 @click.option("--larger-than", type=click.IntRange(min=0), metavar="OCTETS")
 @click.option("--sender", help="Part of the sender, such as @example.org.")
 @click.option(

@@ -19,7 +19,8 @@ def plain_errors() -> Iterator[None]:
         report = getattr(exc, "report", None)
         if report is not None and getattr(report, "listed", True):
             click.echo(str(report), err=True)
-        raise click.ClickException(f"{exc}{_advice(exc)}") from exc
+        advice = _advice(exc)
+        raise click.ClickException(f"{str(exc).rstrip('.')}. {advice}" if advice else str(exc)) from exc
     except OSError as exc:
         if exc.filename is None:  # of no file: a closed pipe, which click ends quietly
             raise
@@ -29,7 +30,7 @@ def plain_errors() -> Iterator[None]:
 def _advice(error: POP3Error) -> str:
     """What to do about a refusal: there the error holds only the server's own words."""
     if isinstance(error, POP3AuthenticationError):
-        return ". Check the user name and the password; many providers want an app password here"
+        return "Check the user name and the password or token; many providers want an app password here"
     if isinstance(error, POP3BusyError):
-        return ". Try again in a few minutes: another program may be reading this mailbox"
+        return "Try again in a few minutes: another program may be reading this mailbox"
     return ""

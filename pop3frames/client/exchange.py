@@ -145,7 +145,7 @@ class Exchange:
             if octets > self.limits.window_bytes + self.limits.message:
                 self.close()
                 raise POP3ConnectionError(
-                    f"{self._wire.name}: too much is still under way for an iteration that was left, or waits: "
+                    f"{self._wire.name}: too much is still under way for an iteration left or waiting: "
                     "read it to its end before anything else is asked"
                 )
             if self._arrived is not None:

@@ -247,7 +247,8 @@ class Wire:
             )
         if isinstance(exc, ssl.SSLError) and exc.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
             return POP3ConnectionError(
-                f"{self.name} does not speak TLS from the first byte: try encryption='tls', on port 110",
+                f"{self.name} does not speak TLS from the first byte: try encryption='tls', on port 110; "
+                "where that is what failed, somebody may be putting plain text into the connection",
                 retryable=False,
             )
         return POP3ConnectionError(f"no TLS with {self.name}: {exc}")

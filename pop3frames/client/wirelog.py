@@ -1,7 +1,7 @@
 """The protocol as a log: what crosses a connection, without secrets and without mail.
 
 One line a command, one a reply, to the logger "pop3frames.wire" at DEBUG. A multi-line reply is its first
-line and how much followed. A file that can be replayed is another thing: `transcript.py`.
+line and how much followed. A file that can be replayed is another thing: `transcripts/`.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ Verify = Literal["hash", "uidl"]
 
 MOST = 1000  # deletions in one commit, without a word more
 DELETE = "delete"  # the plan's own column, beside the reason
-_HASH, _SIZE, _FROM, _SUBJECT, _RECEIVED = (
-    column_name(name) for name in ("content_hash", "size", "from_", "subject", "received_at")
+_ACCOUNT, _HASH, _SIZE, _FROM, _SUBJECT, _RECEIVED = (
+    column_name(name) for name in ("account", "content_hash", "size", "from_", "subject", "received_at")
 )
 _SHOWN = [_FROM, _SUBJECT, _RECEIVED, _SIZE, _HASH]
 
@@ -57,6 +57,8 @@ def plan_deletions(
     """
     import pandas
 
+    if sender is not None and not sender.strip():
+        raise POP3UsageError("an empty `sender` would mean everybody: leave it out if that is meant")
     if before is not None and before.tzinfo is None:
         raise POP3UsageError("`before` needs a time zone: datetime(2024, 1, 1, tzinfo=timezone.utc)")
     dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
@@ -80,6 +82,7 @@ def plan_deletions(
         if stays is not False:
             reasons = reasons.mask(stays, reason)
     plan.insert(0, DELETE, reasons == "")
+    plan.insert(1, _ACCOUNT, account.name)
     plan[REASON] = reasons
     return plan
 
@@ -104,27 +107,28 @@ def commit_deletions(
     empty_mailbox   must be True where nothing would be left
     most            must be raised for more deletions than this
 
-    POP3UsageError, and nothing is marked, for a plan that goes beyond the two. POP3ConnectionError, with
-    `.report`, when the connection is lost: what was marked by then is unknown, and by RFC 1939 still there.
+    POP3UsageError, and nothing is marked, for a plan that goes beyond the two, is another account's, or has
+    other marks than True and False. POP3ConnectionError, with `.report`, when the connection is lost: what
+    was marked by then is unknown, and by RFC 1939 still there.
     """
     dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
-    wanted = _wanted(plan)
+    wanted = _wanted(plan, account.name)
     if len(wanted) > most:
         raise POP3UsageError(f"{len(wanted)} deletions are more than {most}: pass most={len(wanted)}")
     report = DeletionReport(account.name)
     if not wanted:
         return report
-    with_sizes = verify == "uidl"
     safe = dataset.safe(account.name, set(wanted))
-    sizes = _sizes(dataset, account.name) if with_sizes else {}
+    sizes = _sizes(dataset, account.name) if verify == "uidl" else None
     handler = account.asked().handler()
-    deleting = Deleting(report)
+    deleting = Deleting(report, wanted)
     try:
         with handler.operation(ahead=LISTINGS) as session:
-            numbers = session.numbers(session.sizes())
+            listed = session.sizes()
+            numbers = session.numbers(listed)
             if numbers and not empty_mailbox and _all_go(session, numbers, set(wanted)):
                 raise POP3UsageError("nothing would be left in the mailbox: pass empty_mailbox=True")
-            session.all_kept = deleting.mark(session, wanted, safe, sizes if with_sizes else None)
+            session.all_kept = deleting.mark(session, listed, safe, sizes)
     except POP3ConnectionError as exc:
         deleting.lost()
         exc.report = report
@@ -140,52 +144,54 @@ def _all_go(session: Session, numbers: Iterable[int], wanted: set[str]) -> bool:
 
 @dataclass
 class Deleting:
-    """The deletions of one session: marked in it, settled when it has ended."""
+    """The deletions of one session: those wanted are marked in it, and settled when it has ended."""
 
     report: DeletionReport
-    marked: list[str] = field(default_factory=list)
+    wanted: Collection[str]
+    marked: dict[str, None] = field(default_factory=dict)  # DELE was sent, and not refused
 
     def mark(
         self,
         session: Session,
-        wanted: Collection[str],
+        listed: Mapping[int, int],
         safe: Mapping[str, str],
         sizes: Mapping[str, int] | None = None,
-        fetched: Collection[str] = (),
+        fetched: Mapping[str, str | None] | None = None,
     ) -> bool:
-        """DELE what can go, note why the rest stays. False when mail was RETRed that is stored nowhere.
+        """DELE what can go, note why the rest stays. False when mail was RETRed that is to stay.
 
+        listed    octets by number, as this session LISTed them
         safe      SHA-256 by unique-id of what is durable
         sizes     octets of the stored mail: instead of fetching again, compare with LIST
-        fetched   unique-ids that were RETRed in this very session
+        fetched   SHA-256 by unique-id of what was RETRed in this very session
         """
-        listed, usable, known = session.sizes(), session.usable_ids(), set(session.unique_ids().values())
+        known, usable = set(session.unique_ids().values()), session.usable_ids()
         by_uidl = {uidl: number for number, uidl in usable.items()}
         going: dict[int, str] = {}
-        for uidl in wanted:
+        for uidl in self.wanted:
             reason = _why_not(uidl, known, by_uidl, safe)
             if reason is None:
                 going[by_uidl[uidl]] = uidl
             else:
                 self.report.refused[uidl] = reason
-        unproved = {number: uidl for number, uidl in going.items() if uidl not in fetched}
+        unproved = {number: uidl for number, uidl in going.items() if (fetched or {}).get(uidl) != safe[uidl]}
         if sizes is None:
             different = _fetched_and_compared(session, unproved, listed, safe)
         else:
             different = [number for number, uidl in unproved.items() if listed.get(number) != sizes[uidl]]
         for number in different:
             self.report.refused[going.pop(number)] = _OTHER_MAIL if sizes is None else _OTHER_SIZE
+        self.marked = dict.fromkeys(going.values())  # all: they may be sent ahead of the first answer
         for number, error in session.delete_all(list(going)):
-            if error is None:
-                self.marked.append(going[number])
-            else:
+            if error is not None:
+                del self.marked[going[number]]
                 self.report.refused[going[number]] = f"the server refused: {error}"
-        return sizes is not None or not different
+        return sizes is not None or not (different or len(self.marked) < len(going))
 
     def settle(self, session: Session) -> None:
         """The session has ended: what was marked is confirmed by +OK to QUIT, else nobody knows."""
-        if session.quit_confirmed is None:
-            self.report.refused |= dict.fromkeys(self.marked, _WOULD_HIDE)
+        if session.quit_confirmed is None:  # no QUIT was sent: nothing is deleted
+            self.report.refused |= dict.fromkeys(self.marked, WOULD_HIDE)
         elif session.quit_confirmed:
             self.report.confirmed += self.marked
         else:
@@ -194,13 +200,16 @@ class Deleting:
     def lost(self) -> None:
         """The connection broke, or QUIT was not confirmed."""
         self.report.unknown += self.marked
+        rest = [uidl for uidl in self.wanted if uidl not in self.marked and uidl not in self.report.refused]
+        self.report.refused |= dict.fromkeys(rest, _NOT_REACHED)
         if self.marked:
             log.warning("%s: list again to see which marked messages were deleted", self.report.account)
 
 
 _OTHER_MAIL = "what the server has under this unique-id could not be fetched, or is another mail"
 _OTHER_SIZE = "LIST tells of another size than the dataset"
-_WOULD_HIDE = "left: on this server (EXPIRE 0) a QUIT would hide mail that was fetched and is stored nowhere"
+_NOT_REACHED = "the connection was lost before it was marked"
+WOULD_HIDE = "left: on this server (EXPIRE 0) a QUIT would also hide mail that was fetched and is to stay"
 
 
 def _why_not(
@@ -211,7 +220,7 @@ def _why_not(
     if uidl not in by_uidl:
         return "several messages have this unique-id"
     if uidl not in safe:
-        return "its original bytes are not in the dataset (export it with keep_raw=True)"
+        return "its original bytes are not in the dataset: it was exported without keep_raw (--keep-raw)"
     return None
 
 
@@ -222,17 +231,38 @@ def _fetched_and_compared(
     return [
         number
         for number, raw in session.retrieve(list(uidls), listed)
-        if not isinstance(raw, bytes) or hashlib.sha256(raw).hexdigest() != safe[uidls[number]]
+        if not isinstance(raw, bytes)
+        or hashlib.sha256(raw).hexdigest() != safe[uidls[number]]
+        # Dovecot 2.3 and Courier do not stuff a dot at the start of a mail: it may have lost one on the way,
+        # every time it was fetched.
+        or (raw.startswith(b".") and listed.get(number) != len(raw))
     ]
 
 
-def _wanted(plan: Any) -> list[str]:
-    """The unique-ids that are to go, each once."""
-    if not hasattr(plan, "columns"):
-        return list(dict.fromkeys(plan))
+def _wanted(plan: Any, account: str) -> list[str]:
+    """The unique-ids that are to go, each once. POP3UsageError for what is no plan of this account."""
+    if isinstance(plan, str):
+        raise POP3UsageError("one string is no plan: give a list of unique-ids")
+    uidls = list(_marked(plan, account) if hasattr(plan, "columns") else plan)
+    if not all(isinstance(uidl, str) for uidl in uidls):  # a CSV reader makes one number of 0001 and 1
+        raise POP3UsageError('unique-ids must be strings: read a saved plan with dtype={"uidl": str}')
+    return list(dict.fromkeys(uidls))
+
+
+def _marked(plan: Any, account: str) -> Iterable[Any]:
+    import pandas
+
+    if not isinstance(plan, pandas.DataFrame):
+        raise POP3UsageError("a plan is a pandas DataFrame, or give a list of unique-ids")
     if missing := {UIDL, DELETE} - set(plan.columns):
         raise POP3UsageError(f"this is no plan: it lacks the columns {sorted(missing)}")
-    return list(dict.fromkeys(plan.loc[plan[DELETE].astype(bool), UIDL].dropna()))
+    marks = plan[DELETE].tolist()
+    if not all(map(pandas.api.types.is_bool, marks)):  # one cell edited by hand, and "False" is a true text
+        raise POP3UsageError(f"the column {DELETE!r} of a plan must hold True or False and nothing else")
+    going = plan[plan[DELETE].astype(bool)]
+    if _ACCOUNT in plan.columns and not (going[_ACCOUNT] == account).all():
+        raise POP3UsageError("this plan is another account's: there the unique-ids are of other mail")
+    return going[UIDL].tolist()
 
 
 def _sizes(dataset: Dataset, account: str) -> dict[str, int]:

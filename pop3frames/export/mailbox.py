@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pop3frames.client.connection import LISTINGS
+from pop3frames.client.retry import Retry
 from pop3frames.client.rows import as_row, oversized_row
 from pop3frames.client.session import Session, log
 from pop3frames.errors import (
@@ -23,7 +24,7 @@ from pop3frames.errors import (
     POP3UsageError,
 )
 from pop3frames.export.accounts import Account
-from pop3frames.export.deletion import Deleting
+from pop3frames.export.deletion import WOULD_HIDE, Deleting
 from pop3frames.export.progress import Progress, ProgressBar
 from pop3frames.export.report import DeletionReport, ExportReport, FailedMessage
 from pop3frames.frames.dataset import Dataset
@@ -36,6 +37,8 @@ COMMIT_SECONDS = 60.0  # a crash costs at most a minute of fetching again
 MOST_LOSSES = 5  # connections lost one after another, with nothing stored in between, before a run gives up
 RENUMBERED = 5  # a mailbox of at least so many mails, none of them known, is worth a warning
 MOST_BREAKS = 2  # of the connection in one and the same message, before it is skipped and named
+PAUSES = Retry()  # between a lost session and the next: longer and longer, whatever the sessions brought
+LONGEST_PAUSE = 6  # doublings: some 16 seconds
 MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
 
 
@@ -92,13 +95,15 @@ class _Run:
     staged: int = 0  # messages that wait for a commit: not stored yet
     staged_all: bool = True  # whether every RETR of the session at hand became a row
     octets: int = 0
-    fetched: set[str] = field(default_factory=set)  # unique-ids stored in the session at hand
+    fetched: dict[str, str | None] = field(default_factory=dict)  # SHA-256 of those RETRed in this session
     deleted: DeletionReport | None = None
     flagged: set[str] = field(default_factory=set)  # unique-ids with a row, of messages that count as failed
     failed: list[FailedMessage] = field(default_factory=list)
     blamed: Counter[str | int] = field(default_factory=Counter)  # times a connection broke in this message
     fatal: dict[str | int, str] = field(default_factory=dict)  # messages not asked for again, and why
     losses: int = 0
+    sessions: int = 0  # that were lost, in the whole run
+    first: set[str | int] | None = None  # what the first session listed; what comes later is the next run's
 
     def drain(self) -> None:
         """Fetch until the mailbox has nothing new. After a lost connection, go on in a new one."""
@@ -108,8 +113,7 @@ class _Run:
             try:
                 with handler.operation(ahead=LISTINGS) as session:
                     established = True
-                    self._pass(session)
-                    deleting = self._delete(session)
+                    deleting = self._delete(session, self._pass(session))
                 if deleting is not None:
                     deleting.settle(session)
                 return
@@ -118,6 +122,8 @@ class _Run:
                 if not established or not self.listed or self.losses >= MOST_LOSSES:
                     raise
                 log.warning("%s: %s; going on in a new session", self.account.name, exc)
+                self.sessions += 1
+                PAUSES.sleep(PAUSES.delay(min(self.sessions, LONGEST_PAUSE)))
             except POP3BusyError as exc:
                 if not self.losses:
                     raise
@@ -142,9 +148,13 @@ class _Run:
             deleted=self.deleted,
         )
 
-    def _pass(self, session: Session) -> None:
+    def _pass(self, session: Session) -> dict[int, int]:
+        """Store what is new. The LISTed octets by number."""
         uidls, sizes = session.usable_ids(), session.sizes()
         numbers = session.numbers(sizes)
+        if self.first is None:
+            self.first = {_key(number, uidls) for number in numbers}
+        numbers = [number for number in numbers if _key(number, uidls) in self.first]
         done = self.known.uidls - self.flagged
         waiting = [
             number
@@ -154,10 +164,10 @@ class _Run:
         if len(waiting) == len(numbers) >= RENUMBERED and done and uidls:
             log.warning("%s: no unique-id is known; has the server renumbered its mail?", self.account.name)
         self.listed, self.left, self.failed = len(numbers), len(waiting), []
-        self.staged_all, self.fetched = True, set()
+        self.staged_all, self.fetched = True, {}
         if not waiting:
             session.all_kept = True
-            return
+            return sizes
         self.bar.start(len(waiting), sum(sizes.get(number, 0) for number in waiting))
         try:
             self._fetch(session, self._without_oversized(session, waiting, uidls, sizes), uidls, sizes)
@@ -166,18 +176,24 @@ class _Run:
             self._commit()
         # On a server that hides what was RETRed (EXPIRE 0), only kept bytes justify a QUIT.
         session.all_kept = self.keep_raw and self.staged_all
+        return sizes
 
-    def _delete(self, session: Session) -> Deleting | None:
+    def _delete(self, session: Session, sizes: dict[int, int]) -> Deleting | None:
         """Mark what the dataset holds, all of it, from earlier runs too."""
-        if self.deleting_after is None or (session.quit_hides_mail and not session.all_kept):
+        if self.deleting_after is None:
             return None
-        name = self.account.name
-        wanted = [uidl for uidl in session.usable_ids().values() if uidl in self.known.uidls - self.flagged]
-        self.deleted = DeletionReport(name)
-        deleting = Deleting(self.deleted)
+        there, done = set(session.usable_ids().values()), self.known.uidls - self.flagged
+        wanted = [uidl for uidl in session.usable_ids().values() if uidl in done]
+        # Marked before a loss and not listed any more: only the server knows why.
+        gone = [uidl for uidl in self.deleted.unknown if uidl not in there] if self.deleted else []
+        self.deleted = DeletionReport(self.account.name, unknown=gone)
+        if session.quit_hides_mail and not session.all_kept:  # so there will be no QUIT
+            self.deleted.refused = dict.fromkeys(wanted, WOULD_HIDE)
+            return None
+        deleting = Deleting(self.deleted, wanted)
         try:
-            safe = self.deleting_after.safe(name, set(wanted))
-            stored_only = deleting.mark(session, wanted, safe, fetched=self.fetched)
+            safe = self.deleting_after.safe(self.account.name, set(wanted))
+            stored_only = deleting.mark(session, sizes, safe, fetched=self.fetched)
         except POP3ConnectionError:
             deleting.lost()
             raise
@@ -268,7 +284,8 @@ class _Run:
             self.staged += 1
             self.losses = 0
             if uidl is not None:
-                self.fetched.add(uidl)
+                # One that begins with a dot may have lost another on the way: to be looked at again.
+                self.fetched[uidl] = None if raw.startswith(b".") else row.content_hash
         else:
             self.staged_all = False  # stored before, perhaps without its bytes
         self.octets += len(raw)

@@ -128,7 +128,7 @@ def unstuff(block: bytes) -> bytes:
 
 
 def _unstuffed_start(block: bytes) -> bytes:
-    # Dovecot 2.3 and Courier do not stuff a dot that is the first octet of a mail: a single one is the mail's.
+    # Dovecot 2.3 and Courier do not stuff a dot at the start of a mail: a single one there is the mail's.
     return block[1:] if block.startswith(b"..") else block
 
 

@@ -1,5 +1,5 @@
 """Fixtures of the command's tests: those of the export, which most commands run."""
 
-from export.conftest import folder, waits
+from export.conftest import folder, pauses, waits
 
-__all__ = ["folder", "waits"]
+__all__ = ["folder", "pauses", "waits"]

@@ -15,6 +15,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "mail"
 
 
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between a lost session and the next, in seconds: noted here instead of made."""
+    seconds: list[float] = []
+    monkeypatch.setattr("pop3frames.export.mailbox.PAUSES", Retry(sleep=seconds.append))
+    return seconds
+
+
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses between attempts to connect, in seconds: noted here instead of made."""

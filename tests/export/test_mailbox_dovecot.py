@@ -62,3 +62,18 @@ def test_pandas_duckdb_and_polars_agree_on_what_is_in_it(
     first = frame["receivedAt"].min()
     assert pd.Timestamp("2024-01-02T03:04:05Z") == first
     assert first == table["receivedAt"].min()
+
+
+def test_a_mail_that_may_have_lost_a_dot_on_the_way_is_not_deleted(
+    dovecot: Dovecot, dovecot_user: str, folder: Path
+) -> None:
+    """Dovecot does not stuff the first octet: what begins with two dots arrives with one, every time."""
+    dovecot.deliver(dovecot_user, [b"..x: y\r\nSubject: one\r\n\r\nhi\r\n", b"Subject: two\r\n\r\nhi\r\n"])
+    account = Account("dots", "127.0.0.1", dovecot.port, dovecot_user, Secret("secret"), "none")
+    report = export_mailbox(account, folder, keep_raw=True, delete=True)
+
+    assert report.deleted is not None
+    assert (1, 1, 0) == tuple(
+        map(len, (report.deleted.confirmed, report.deleted.refused, report.deleted.unknown))
+    )
+    assert 1 == account.handler().get_mailbox_stat()[0]

@@ -261,6 +261,22 @@ def test_a_server_that_accepts_everybody_and_serves_nobody_is_given_up(folder: P
     assert not folder.exists()
 
 
+def test_a_server_that_always_has_more_does_not_keep_a_run_for_ever(
+    folder: Path, pauses: list[float]
+) -> None:
+    """Each session lists two new mails, gives one and cuts: the run ends with what the first one listed."""
+    scripts = []
+    for session in range(12):
+        uidls = {1: f"{session}-a", 2: f"{session}-b"}
+        scripts.append([*listing(uidls, dict.fromkeys(uidls, 1)), retr(1, mail(session)), ("RETR 2", CLOSE)])
+    quiet = [*listing({1: "12-a", 2: "12-b"}, {1: 1, 2: 1}), QUIT]
+    with ScriptedServer(*scripts[:1], quiet) as server:
+        report = export_mailbox(account_at(server.port), folder)
+        assert 2 == len(server.peers)
+    assert (1, 1) == (report.new, len(stored(folder)))
+    assert 1 == len(pauses)
+
+
 def test_a_server_lost_before_its_listing_is_not_asked_again(folder: Path) -> None:
     """Nothing is known about the mailbox: that is an error, not an empty report of success."""
     with ScriptedServer([*whole_session([], uidls={})[:5], ("UIDL", CLOSE)]) as server:

@@ -110,11 +110,11 @@ def test_a_bare_rfc_1939_server_is_enough(folder: Path) -> None:
 
 def test_what_was_popped_and_not_stored_keeps_the_run_from_quitting(folder: Path) -> None:
     """EXPIRE 0: a mail that arrived empty against its LISTed size must not be hidden by our QUIT."""
-    session = expiring(3)
-    session[-1] = ("RETR 3", b"+OK\r\n.\r\n")
-    with ScriptedServer(session) as server:
+    uidls = {number: message.uidl for number, message in enumerate(mails(3), 1)}
+    listed, empty = listing(uidls, dict.fromkeys(uidls, 400), b"EXPIRE 0"), ("RETR 3", b"+OK\r\n.\r\n")
+    with ScriptedServer([*expiring(3)[:-1], empty], [*listed, empty], [*listed, QUIT]) as server:
         assert (3, 2, 0, 1, 0) == counts(export_mailbox(account_at(server.port), folder, keep_raw=True))
-    assert "RETR 3" == server.commands[-1]
+        assert [False, False, True] == [b"QUIT" in peer.received for peer in server.peers]
 
 
 def test_a_mailbox_whose_unique_ids_are_all_new_is_worth_a_warning(

@@ -4,9 +4,9 @@
         ...
 
 A step is what the client must send (a regular expression for a whole line; None: nothing; with a "?" before
-it: or something else, then the step is passed over) and what happens then: bytes to send, or one of the actions of this module, as many as the step names. Each connection plays
-its own script, the last one also plays for all that follow. A client that strays from the script fails the
-`with` block.
+it: or something else, then the step is passed over) and what happens then: bytes to send, or one of the
+actions of this module, as many as the step names. Each connection plays its own script, the last one also
+plays for all that follow. A client that strays from the script fails the `with` block.
 """
 
 from __future__ import annotations
