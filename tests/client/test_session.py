@@ -143,3 +143,26 @@ def test_a_message_listed_over_the_limit_is_not_asked_for_and_the_rest_go_on() -
     assert (large, small, raw) == (1, 2, b"Subject: x\r\n\r\n")
     assert isinstance(failure, POP3UsageError)
     assert "99000000 octets" in str(failure)
+
+
+def test_a_mail_much_larger_than_listed_is_noted_and_kept(caplog: pytest.LogCaptureFixture) -> None:
+    """Honest servers miscount a little; a tenth and 64 KiB more is worth a line in the log."""
+    mail = b"Subject: x\r\n\r\n" + b"x" * 70_000 + b"\r\n"
+    script = [
+        *LOGIN,
+        ("UIDL", b"+OK\r\n1 a\r\n.\r\n"),
+        ("LIST", b"+OK\r\n1 15\r\n.\r\n"),
+        ("RETR 1", b"+OK\r\n" + mail + b".\r\n"),
+        QUIT,
+    ]
+    with ScriptedServer(script) as server, caplog.at_level("INFO", "pop3frames"):
+        assert [(1, mail)] == list(to(server.port).iter_raw())
+    assert "LIST told of 15" in caplog.text
+
+
+def test_unique_ids_that_cannot_be_used_are_reported(caplog: pytest.LogCaptureFixture) -> None:
+    """One with a blank in it, one of 300 octets: those mails are as if the server had no id for them."""
+    listing = b"+OK\r\n1 a b\r\n2 " + b"x" * 300 + b"\r\n3 good\r\n.\r\n"
+    with ScriptedServer([*LOGIN, ("UIDL", listing), QUIT]) as server:
+        assert {3: "good"} == to(server.port).uidl()
+    assert "2 lines of UIDL" in caplog.text
