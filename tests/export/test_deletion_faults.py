@@ -52,7 +52,7 @@ def child() -> Iterator[Child]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={"PYTHONPATH": str(HERE.parent)},
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
     )
 
     def child(**order: Any) -> tuple[str, int, Any]:

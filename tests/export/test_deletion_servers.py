@@ -113,6 +113,21 @@ def test_a_mail_that_comes_empty_ends_the_session_and_nothing_is_deleted(stored:
     assert ([], TWO, []) == states(caught.value.report)
 
 
+def test_a_mail_that_begins_with_a_dot_and_has_another_size_stays(folder: Path) -> None:
+    """Dovecot 2.3 does not stuff that dot: of two, one is lost at every RETR, and the hash agrees."""
+    served = [*FIVE, StoredMessage(b".first line\r\n\r\nbody\r\n", "dotted")]
+    with EmbeddedServer(served) as server:
+        exported(server, folder)
+    with EmbeddedServer(served, faults=[Lie("LIST", {6: str(len(served[5].raw) + 1)})]) as server:
+        assert ["dotted"] == list(commit_deletions(account_of(server), folder, ["dotted"]).refused)
+        report = export_mailbox(account_of(server), folder, keep_raw=True, delete=True)
+        assert ["dotted"] == left(server)
+    assert report.deleted is not None
+    assert ["dotted"] == list(report.deleted.refused)
+    with EmbeddedServer(served) as server:
+        assert ["dotted"] == commit_deletions(account_of(server), folder, ["dotted"]).confirmed
+
+
 # QUIT
 
 
