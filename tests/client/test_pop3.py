@@ -32,6 +32,9 @@ def both(server: EmbeddedServer) -> Iterator[Callable[[Callable[[Any], object]],
                 client.user("ann")
                 client.pass_(server.password)
                 results.append(use(client))
+                # Its +OK says that the mailbox is free for the other one; unless QUIT was what was tried.
+                with contextlib.suppress(POP3UsageError, AttributeError, OSError):
+                    client.quit()
         return results[0], results[1]
 
     return run
@@ -124,7 +127,7 @@ def test_a_refused_command_leaves_the_session_usable(server: EmbeddedServer) -> 
 def test_leaving_a_with_block_quits_and_an_exception_does_not(server: EmbeddedServer) -> None:
     """So a mark becomes real only if the block went well."""
     left = []
-    for mistake in (KeyError, None):
+    for mistake in (None, KeyError):
         with contextlib.suppress(KeyError), POP3("127.0.0.1", server.port, timeout=5) as client:
             client.user("ann")
             client.pass_(server.password)
@@ -133,7 +136,7 @@ def test_leaving_a_with_block_quits_and_an_exception_does_not(server: EmbeddedSe
                 raise mistake
         left.append(len(server.maildrop))
 
-    assert left == [3, 2]
+    assert left == [2, 2]
 
 
 def test_closing_is_possible_at_any_time_and_twice(server: EmbeddedServer) -> None:
