@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pop3frames.client.connection import IDS, LISTINGS, Connection
 from pop3frames.client.pop3 import POP3, POP3_SSL
 from pop3frames.client.retry import Resumption
-from pop3frames.client.rows import as_row
+from pop3frames.client.rows import as_row, header_row
 from pop3frames.client.session import Fetched, Session, log
 from pop3frames.errors import (
     POP3AuthenticationError,
@@ -102,6 +102,30 @@ class POP3ProtocolHandler(Connection):
         """Number and original bytes, or why that message failed. Goes on in a new session after one loss."""
         return ((number, raw) for number, raw, _ in self._fetch(message_ids))
 
+    def iter_headers(self, message_ids: Iterable[int] | None = None) -> Iterator[Message]:
+        """Rows without bodies, from TOP: it marks nothing as read. A message that has none is left out.
+
+        For looking, in one session: `size` is what LIST told, `content_hash` None. One warning at the end
+        for the messages that gave no header. Never stored: a dataset holds mail that was fetched.
+        """
+        failed: list[int] = []
+        with self.operation(ahead=LISTINGS) as session:
+            self._see(session)
+            sizes, usable = session.sizes(), session.usable_ids()
+            numbers = session.numbers(sizes) if message_ids is None else [_plain(n) for n in message_ids]
+            for number, header in session.headers(numbers):
+                if isinstance(header, bytes):
+                    size = sizes.get(number, len(header))
+                    yield header_row(
+                        header, number, account=self._account, uidl=usable.get(number), size=size
+                    )
+                else:
+                    failed.append(number)
+                    log.warning("message %s has no header to show: %s", number, header)
+                self._check_lease()
+        if failed:
+            warnings.warn(f"{len(failed)} messages gave no header: {failed[:20]}", stacklevel=2)
+
     def delete_message(self, message_id: int) -> bool:
         """Mark for deletion, real only after a QUIT; in a session of its own that follows at once.
 
@@ -183,6 +207,12 @@ class POP3ProtocolHandler(Connection):
         from pop3frames.frames.batches import to_dataframe
 
         return to_dataframe(self.iter_messages(message_ids))
+
+    def headers_dataframe(self, message_ids: Iterable[int] | None = None) -> pandas.DataFrame:
+        """The same columns, from headers only (`iter_headers`): bodies and hashes are null."""
+        from pop3frames.frames.batches import to_dataframe
+
+        return to_dataframe(self.iter_headers(message_ids))
 
     def export_parquet(self, path: str, message_ids: Iterable[int] | None = None) -> None:
         """One Parquet file, written atomically: whole or not at all."""
@@ -288,7 +318,11 @@ class POP3ProtocolHandler(Connection):
         return True
 
     def _row(self, number: int, raw: bytes, uidl: str | None = None) -> Message:
-        return as_row(raw, number, account=f"{self.username}@{self.hostname}", uidl=uidl)
+        return as_row(raw, number, account=self._account, uidl=uidl)
+
+    @property
+    def _account(self) -> str:
+        return f"{self.username}@{self.hostname}"
 
 
 def _plain(number: int) -> int:

@@ -21,10 +21,16 @@ def as_row(
     return message
 
 
-def oversized_row(header: bytes, number: int, *, account: str, uidl: str | None, size: int) -> Message:
-    """A row for a mail too large to fetch: what its header says, the LISTed size, no body, no hash."""
+def header_row(header: bytes, number: int, *, account: str, uidl: str | None, size: int) -> Message:
+    """A row of what TOP tells: the header's columns and the LISTed size; no body, no attachments, no hash."""
     message = parse_headers(header, number=number)
     message.account, message.uidl, message.size = account, uidl, size
     message.fetched_at = time.time_ns() // 1_000_000
+    return message
+
+
+def oversized_row(header: bytes, number: int, *, account: str, uidl: str | None, size: int) -> Message:
+    """A row for a mail too large to fetch, flagged as such."""
+    message = header_row(header, number, account=account, uidl=uidl, size=size)
     message.parse_error = "limit:message"
     return message

@@ -211,6 +211,22 @@ class Session:
                 return reply.block
             return joined(_lines(self.client.top(number, lines)))
 
+    def headers(self, numbers: Sequence[int]) -> Iterator[Fetched]:
+        """Number and header block (TOP 0), or why there is none, for each number in order.
+
+        TOP marks nothing as read or fetched; what it sends is for looking at, never for a hash or a key.
+        """
+        if not self._is_ours:
+            for number in numbers:
+                try:
+                    yield number, self.top(number, 0)
+                except POP3CommandError as exc:
+                    yield number, exc
+            return
+        with self.typed_errors("TOP"):
+            for number, reply in zip(numbers, self.client.top_many(numbers), strict=True):
+                yield number, reply.error() if reply.block is None else reply.block
+
     def delete(self, number: int) -> None:
         """Mark for deletion: real only after QUIT. Only what is a number: text may be meant otherwise."""
         if not is_message_number(number):

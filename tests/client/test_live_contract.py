@@ -301,3 +301,28 @@ def test_tables_come_from_the_same_messages(to_server: Any, tmp_path: Any) -> No
     assert to_server().fetch_dataframe()["subject"].tolist() == ["mail 1", "mail 2", "mail 3"]
     assert pyarrow.table(to_server().record_batches([2]))["messageId"].to_pylist() == [2]
     assert pyarrow.parquet.read_table(tmp_path / "mail.parquet").num_rows == 3
+
+
+def test_headers_alone_are_rows_without_bodies(mailbox: Mailbox, opened: Opened) -> None:
+    """From TOP, with the LISTed size and the unique-id, and without a hash: nothing was fetched."""
+    with opened(mailbox.handler()) as handler:
+        rows = list(handler.iter_headers())
+        uidls = handler.uidl()
+
+    assert SUBJECTS == [row.subject for row in rows]
+    assert uidls == {row.message_id: row.uidl for row in rows}
+    assert [len(mail) for mail in MAILS] == [row.size for row in rows]
+    assert {(None, None, None, 0)} == {
+        (row.text_body, row.content_hash, row.raw, row.attachment_count) for row in rows
+    }
+
+
+def test_headers_come_for_the_numbers_asked_for_and_in_their_order(mailbox: Mailbox, opened: Opened) -> None:
+    """A number that is nobody's is left out, with a warning that names it."""
+    with (
+        opened(mailbox.handler()) as handler,
+        pytest.warns(UserWarning, match=r"1 messages gave no header: \[99\]"),
+    ):
+        rows = list(handler.iter_headers([5, 99, 2]))
+
+    assert ["mail 5", "mail 2"] == [row.subject for row in rows]
