@@ -13,7 +13,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = ["README.md", "docs/bug-reports.md", "docs/connecting.md", "docs/dataset.md", "docs/doctor.md"]
+PAGES = [
+    "README.md",
+    "docs/bug-reports.md",
+    "docs/connecting.md",
+    "docs/dataset.md",
+    "docs/deleting.md",
+    "docs/doctor.md",
+]
 
 
 def examples() -> list[tuple[str, str]]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from pop3frames.cli.connecting import Connecting, connects
 from pop3frames.cli.failures import plain_errors
-from pop3frames.cli.shown import show_plan
-
-if TYPE_CHECKING:
-    from pop3frames.export.report import DeletionReport
+from pop3frames.cli.shown import show_plan, show_still_there
+from pop3frames.errors import POP3ConnectionError
 
 EXIT_NOT_ALL = 3  # the run is complete, but some messages of the plan are still there, or nobody knows
 
@@ -73,24 +70,32 @@ def delete(
         going = show_plan(plan)
         if dry_run or not going:
             return
+        _guard(going, len(plan), empty_mailbox, most)
         if not yes:
             click.confirm(f"Delete {going} messages from {source.hostname}?", abort=True)
-        report = commit_deletions(
-            source,
-            dataset,
-            plan,
-            verify=verify,  # type: ignore[arg-type]  # click checked the choice
-            empty_mailbox=empty_mailbox,
-            most=most,
-        )
-    _show(report)
+        try:
+            report = commit_deletions(
+                source,
+                dataset,
+                plan,
+                verify=verify,  # type: ignore[arg-type]  # click checked the choice
+                empty_mailbox=empty_mailbox,
+                most=most,
+            )
+        except POP3ConnectionError as exc:
+            click.echo(str(exc.report), err=True)
+            show_still_there(exc.report, err=True)
+            exc.report = None  # told
+            raise
+    click.echo(str(report))
+    show_still_there(report)
     if report.refused or report.unknown:
         raise SystemExit(EXIT_NOT_ALL)
 
 
-def _show(report: DeletionReport) -> None:
-    click.echo(str(report))
-    for uidl, reason in report.refused.items():
-        click.echo(f"  {uidl}: {reason}")
-    for uidl in report.unknown:
-        click.echo(f"  {uidl}: nobody answered QUIT, the next listing tells")
+def _guard(going: int, listed: int, empty_mailbox: bool, most: int) -> None:
+    """The two guards of the commit, before anybody is asked and in the words of the shell."""
+    if going > most:
+        raise click.ClickException(f"{going} messages are more than {most}: give --most {going}")
+    if going == listed and not empty_mailbox:
+        raise click.ClickException("nothing would be left in the mailbox: give --empty-mailbox")

@@ -13,7 +13,7 @@ from pop3frames.errors import printable
 if TYPE_CHECKING:
     import pandas
 
-    from pop3frames.export.report import ExportReport
+    from pop3frames.export.report import DeletionReport, ExportReport
 
 _SHOWN = 25
 _SHOWN_COLUMNS = ("received_at", "from_", "subject", "attachment_count", "size", "attachments")
@@ -28,7 +28,19 @@ def show_report(report: ExportReport, dataset: Path) -> None:
         )
     if len(report.failed) > _FAILURES_SHOWN:
         click.echo(f"  ... and {len(report.failed) - _FAILURES_SHOWN} more")
+    if report.deleted is not None:
+        show_still_there(report.deleted)
     click.echo(f"dataset: {dataset.absolute()}")
+
+
+def show_still_there(report: DeletionReport, err: bool = False) -> None:
+    """The messages that were to go and did not, or nobody knows, and why."""
+    unsure = dict.fromkeys(report.unknown, "nobody answered QUIT, the next listing tells")
+    reasons = unsure | report.refused
+    for uidl, reason in list(reasons.items())[:_FAILURES_SHOWN]:
+        click.echo(f"  {uidl}: {printable(reason)}", err=err)
+    if len(reasons) > _FAILURES_SHOWN:
+        click.echo(f"  ... and {len(reasons) - _FAILURES_SHOWN} more", err=err)
 
 
 def show_table(frame: pandas.DataFrame) -> None:

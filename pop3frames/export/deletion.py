@@ -68,7 +68,7 @@ def plan_deletions(
     stored = dataset.read([UIDL, *_SHOWN], account.name).dropna(subset=[UIDL]).set_index(UIDL)
     safe = dataset.safe(account.name, set(usable.values()))
     plan = pandas.DataFrame({UIDL: pandas.Series([every.get(number) for number in listed], dtype="str")})
-    plan = plan.join(stored, on=UIDL)
+    plan = plan.join(stored.astype({_SIZE: "Int64"}), on=UIDL)  # or one that is not stored makes them floats
     reasons = pandas.Series("", index=plan.index, dtype="str")
     rules = [
         (uidls is not None and ~plan[UIDL].isin(list(uidls or ())), "not among those named"),
