@@ -28,9 +28,11 @@ if TYPE_CHECKING:
         POP3UsageError,
     )
     from pop3frames.export.accounts import Account
+    from pop3frames.export.accountsfile import load_accounts
     from pop3frames.export.deletion import commit_deletions, plan_deletions
+    from pop3frames.export.fleet import export_accounts
     from pop3frames.export.mailbox import export_mailbox
-    from pop3frames.export.report import DeletionReport, ExportReport
+    from pop3frames.export.report import DeletionReport, ExportReport, FleetReport
     from pop3frames.frames.dataset import Dataset
     from pop3frames.message import Attachment, Message
     from pop3frames.parsing.parser import parse_message
@@ -49,6 +51,7 @@ _HOMES = {
     "DeletionReport": "pop3frames.export.report",
     "ExportReport": "pop3frames.export.report",
     "Features": "pop3frames.server.features",
+    "FleetReport": "pop3frames.export.report",
     "Message": "pop3frames.message",
     "OAuth2": "pop3frames.client.credentials",
     "POP3": "pop3frames.client.pop3",
@@ -69,8 +72,10 @@ _HOMES = {
     "SecretReference": "pop3frames.client.credentials",
     "commit_deletions": "pop3frames.export.deletion",
     "doctor": "pop3frames.checkup.doctor",
+    "export_accounts": "pop3frames.export.fleet",
     "export_mailbox": "pop3frames.export.mailbox",
     "google_tokens": "pop3frames.client.oauth",
+    "load_accounts": "pop3frames.export.accountsfile",
     "microsoft_tokens": "pop3frames.client.oauth",
     "parse_message": "pop3frames.parsing.parser",
     "plan_deletions": "pop3frames.export.deletion",
@@ -90,6 +95,7 @@ __all__ = [
     "EmbeddedServer",
     "ExportReport",
     "Features",
+    "FleetReport",
     "Message",
     "OAuth2",
     "POP3AuthenticationError",
@@ -108,8 +114,10 @@ __all__ = [
     "SecretReference",
     "commit_deletions",
     "doctor",
+    "export_accounts",
     "export_mailbox",
     "google_tokens",
+    "load_accounts",
     "microsoft_tokens",
     "parse_message",
     "plan_deletions",

@@ -75,25 +75,20 @@ class Connecting:
 
     def account(self, name: str | None = None) -> Account:
         """The account they describe. Raises POP3UsageError, or click's error, for what cannot work."""
-        from pop3frames.export.accounts import Account
+        from pop3frames.export.accounts import Account, placed
 
         preset = self._preset()
         if preset and not preset.hostname:
             raise click.UsageError(f"the preset {preset.name} names no server: give --host instead")
-        hostname = self.host or (preset.hostname if preset else "")
-        encryption = self.encryption or (preset.encryption if preset else "ssl")
-        own_port = preset.port if preset and encryption == preset.encryption else None
+        where = placed(preset, self.host, self.port, self.encryption, self.auth)  # type: ignore[arg-type]  # click checked
         return Account(
-            name=name or f"{self.username}@{hostname}",
-            hostname=hostname,
-            port=self.port or own_port or (995 if encryption == "ssl" else 110),
+            name=name or f"{self.username}@{where['hostname']}",
             username=self.username,
             secret=self._reference(),
-            encryption=encryption,  # type: ignore[arg-type]  # click checked the choice
             cafile=self.cafile,
             timeout=self.timeout,
-            auth=self.auth or (preset.auth if preset else None),
             pipelining=self.pipelining,
+            **where,
         )
 
     def _preset(self) -> Preset | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from pop3frames.client.connection import Encryption
 from pop3frames.client.credentials import OAuth2, Secret, SecretReference
 from pop3frames.client.handler import POP3ProtocolHandler
+from pop3frames.client.presets import Preset
 from pop3frames.errors import POP3UsageError
 
 
@@ -84,3 +86,21 @@ class Account:
             pipelining=self.pipelining,
             utf8=self.utf8,
         )
+
+
+def placed(
+    preset: Preset | None,
+    hostname: str | None = None,
+    port: int | None = None,
+    encryption: Encryption | None = None,
+    auth: str | None = None,
+) -> dict[str, Any]:
+    """Those four as `Account` takes them: as given, else from the preset, else what is usual."""
+    encryption = encryption or (preset.encryption if preset else "ssl")
+    usual = 995 if encryption == "ssl" else 110
+    return {
+        "hostname": hostname or (preset.hostname if preset else ""),
+        "port": port or (preset.port if preset and preset.encryption == encryption else usual),
+        "encryption": encryption,
+        "auth": auth or (preset.auth if preset else None),
+    }

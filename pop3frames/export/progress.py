@@ -1,4 +1,7 @@
-"""How far an export is: a bar in a terminal or notebook, or told to a function. No POP3, no files."""
+"""How far an export is, or many at once: a bar in a terminal or notebook, or told to a function.
+
+No POP3, no files.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +64,57 @@ class ProgressBar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class FleetProgress:
+    """Accounts that have ended, how many of them failed; messages and octets fetched so far, of all."""
+
+    accounts: int
+    total_accounts: int
+    failed: int
+    messages: int
+    octets: int
+
+
+class FleetBar:
+    """One tqdm bar for all accounts; what it is told comes from one thread."""
+
+    def __init__(self, progress: bool | Callable[[FleetProgress], object] | None) -> None:
+        self._told = progress if callable(progress) else None
+        self._shown = _somebody_looks() if progress is None else progress is True
+        self._bar: Any = None
+        self._last: FleetProgress | None = None
+
+    def show(self, now: FleetProgress) -> None:
+        """Tell of it, if anything has changed."""
+        if now == self._last:
+            return
+        self._last = now
+        if self._shown and self._bar is None:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(total=now.total_accounts, desc="accounts", unit="account")
+        if self._bar is not None:
+            failed = f"{now.failed} failed, " if now.failed else ""
+            self._bar.set_postfix_str(
+                f"{failed}{now.messages} mails, {now.octets / 1e6:.1f} MB", refresh=False
+            )
+            if ended := now.accounts - self._bar.n:
+                self._bar.update(ended)
+            else:
+                self._bar.refresh()
+        if self._told is not None:
+            self._told(now)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
 
 def _somebody_looks() -> bool:
