@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from pop3frames.export.accountsfile import load_accounts
     from pop3frames.export.deletion import commit_deletions, plan_deletions
     from pop3frames.export.fleet import export_accounts
+    from pop3frames.export.fleetreport import FleetReport
     from pop3frames.export.mailbox import export_mailbox
-    from pop3frames.export.report import DeletionReport, ExportReport, FleetReport
+    from pop3frames.export.report import DeletionReport, ExportReport
     from pop3frames.frames.dataset import Dataset
     from pop3frames.message import Attachment, Message
     from pop3frames.parsing.parser import parse_message
@@ -51,7 +52,7 @@ _HOMES = {
     "DeletionReport": "pop3frames.export.report",
     "ExportReport": "pop3frames.export.report",
     "Features": "pop3frames.server.features",
-    "FleetReport": "pop3frames.export.report",
+    "FleetReport": "pop3frames.export.fleetreport",
     "Message": "pop3frames.message",
     "OAuth2": "pop3frames.client.credentials",
     "POP3": "pop3frames.client.pop3",

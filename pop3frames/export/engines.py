@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pop3frames.client.credentials import SecretReference
 from pop3frames.errors import POP3Error, POP3ExportError, POP3UsageError, printable
 from pop3frames.export.accounts import Account
+from pop3frames.export.fleetreport import AccountReport
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.export.progress import Progress
-from pop3frames.export.report import AccountReport
 from pop3frames.frames.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -48,12 +48,10 @@ class Engine(Protocol):
         """Begin no more. What runs keeps what it has whole."""
 
 
-def export_account(
-    account: Account, dataset: Dataset, options: Options, progress: bool | Callable[[Progress], object]
-) -> AccountReport:
+def export_account(account: Account, dataset: Dataset, options: Options) -> AccountReport:
     """One account; an error of ours is told in its report."""
     try:
-        return AccountReport(account.name, export_mailbox(account, dataset, progress=progress, **options))
+        return AccountReport(account.name, export_mailbox(account, dataset, **options))
     except POP3Error as exc:
         return _failed(account, exc)
 
@@ -82,13 +80,12 @@ class Threads:
         self._running[self._pool.submit(self._export, account)] = account
 
     def _export(self, account: Account) -> AccountReport:
-        return export_account(account, self._dataset, self._options, _Counting(self._fetched))
+        watched = {"progress": _Counting(self._fetched), "stop": self._stopping.is_set}
+        return export_account(account, self._dataset, {**self._options, **watched})
 
     def _fetched(self, octets: int) -> None:
         with self._lock:
             self.messages, self.octets = self.messages + 1, self.octets + octets
-        if self._stopping.is_set():
-            raise _Stopped
 
     def ended(self) -> list[AccountReport]:
         done, _ = wait(self._running, TICK, FIRST_COMPLETED)
@@ -104,10 +101,6 @@ class Threads:
     def stop(self) -> None:
         self._stopping.set()
         self._pool.shutdown(cancel_futures=True)
-
-
-class _Stopped(Exception):  # noqa: N818  (nothing went wrong)
-    """Raised between two messages, where a run ends with what it has whole."""
 
 
 class _Counting:
@@ -195,4 +188,4 @@ def _on_worker(account: Account, path: Path, options: Options) -> AccountReport:
                 "all workers share, under one path"
             ),
         )
-    return export_account(account, Dataset(path), options, progress=False)
+    return export_account(account, Dataset(path), {**options, "progress": False})

@@ -8,14 +8,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pop3frames.errors import POP3UsageError, printable
 from pop3frames.export.accounts import Account
 from pop3frames.export.engines import Cluster, Engine, Options, Threads, check_can_travel
+from pop3frames.export.fleetreport import AccountReport, FleetReport
 from pop3frames.export.progress import FleetBar, FleetProgress
-from pop3frames.export.report import AccountReport, FleetReport
+from pop3frames.export.selection import Selection
 from pop3frames.frames.dataset import Dataset
 from pop3frames.frames.parquet import storage_errors
 from pop3frames.frames.parts import make_folder
@@ -34,6 +36,10 @@ def export_accounts(
     keep_raw: bool = False,
     delete: bool = False,
     progress: bool | Callable[[FleetProgress], object] | None = None,
+    since: datetime | None = None,
+    max_size: int | None = None,
+    limit: int | None = None,
+    newest_first: bool = False,
 ) -> FleetReport:
     """Add what is new in all these mailboxes to the dataset, and account for every account.
 
@@ -45,16 +51,20 @@ def export_accounts(
     progress   True or False: a bar or none; None: a bar where somebody can see it; or a function that is
                called with a FleetProgress now and then, in the thread of the caller
 
-    The others are as for `export_mailbox`. An account that cannot go on is in the report with its error. A
-    password to be typed is asked for before anything starts. POP3UsageError, and nothing is started, for two
-    accounts of one name; POP3ExportError where nothing could be written. After an interruption (Ctrl-C) the
-    dataset holds whole mails, each once; the next run fetches the rest.
+    The others are as for `export_mailbox`, for each account; so is `limit`. An account that cannot go on is
+    in the report with its error. A password to be typed is asked for before anything starts.
+
+    POP3UsageError, and nothing is started, for two accounts of one name or options that cannot be meant;
+    POP3ExportError where no dataset could be. After an interruption (Ctrl-C) the dataset holds whole mails,
+    each once; the next run fetches the rest.
     """
     started = time.monotonic()
     waiting = _checked(accounts, workers, per_host)
     dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     dataset.check_writable()
-    options: Options = {"keep_raw": keep_raw, "delete": delete}
+    rules: Options = {"since": since, "max_size": max_size, "limit": limit, "newest_first": newest_first}
+    Selection(**rules)  # before anything starts
+    options: Options = {"keep_raw": keep_raw, "delete": delete, **rules}
     engine: Engine
     if client is None:
         waiting = [account.asked() for account in waiting]

@@ -1,22 +1,20 @@
-"""What became of every message and every account: of an export, of a deletion, of many exports."""
+"""What became of every message: of an export, and of a deletion."""
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
-from pop3frames.errors import printable
 from pop3frames.frames.schema import column_name
 
 if TYPE_CHECKING:
     import pandas
 
 UIDL, REASON = column_name("uidl"), "reason"
-ACCOUNT = column_name("account")
-
-State = Literal["complete", "incomplete", "failed"]
 
 
 @dataclass
@@ -58,12 +56,13 @@ class FailedMessage:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What became of every listed message: `listed == new + known + len(failed) + left`.
+    """What became of every listed message: `listed == new + known + skipped + len(failed) + left`.
 
     new      stored by this run
     known    in the dataset before, or stored by another run meanwhile
+    skipped  left out by `since`, `max_size` or `uidls`: the same run would leave them out again
     failed   could not be fetched or stored
-    left     not reached, because the run ended early
+    left     not reached, because the run ended early or at its `limit`: the next run goes on with them
     octets   of the raw mail fetched;   parts   the files committed;   seconds   the run took
     deleted  what was deleted from the server, if that was asked for
     """
@@ -78,92 +77,69 @@ class ExportReport:
     parts: tuple[Path, ...]
     seconds: float
     deleted: DeletionReport | None = None
+    skipped: int = 0
 
     def __str__(self) -> str:
         counts = f"{self.listed} listed: {self.new} new, {self.known} known, {len(self.failed)} failed"
+        if self.skipped:
+            counts += f", {self.skipped} skipped"
         if self.left:
             counts += f", {self.left} not reached"
         told = f"{self.account}: {counts} ({self.octets / 1e6:.1f} MB in {self.seconds:.1f} s)"
         return told if self.deleted is None else f"{told}\n{self.deleted}"
 
-
-@dataclass(frozen=True)
-class AccountReport:
-    """What became of one account among many.
-
-    report   what its export did, as far as it came; None where it came to nothing
-    error    why it could not go on, in words; empty where it could
-    """
-
-    account: str
-    report: ExportReport | None
-    error: str = ""
-
-    @property
-    def state(self) -> State:
-        """complete: all that was to be done is done; incomplete: some messages are not stored, or with
-        `delete` not deleted; failed: see `error`. The next run goes on with either."""
-        if self.error or self.report is None:
-            return "failed"
-        deleted = self.report.deleted
-        still_there = deleted is not None and (deleted.refused or deleted.unknown)
-        return "incomplete" if self.report.failed or self.report.left or still_there else "complete"
-
-    def __str__(self) -> str:
-        told = f"{printable(self.account)}: nothing was listed" if self.report is None else str(self.report)
-        return f"{told}\n  {printable(self.error, 500)}" if self.error else told
+    def _repr_html_(self) -> str:
+        """For a notebook: the counts, and nothing that a mail or a server said."""
+        counts: dict[str, object] = {
+            name: getattr(self, name) for name in ("listed", "new", "known", "skipped", "left")
+        }
+        counts |= {"failed": len(self.failed), "MB": f"{self.octets / 1e6:.1f}", "s": f"{self.seconds:.1f}"}
+        if self.deleted is not None:
+            counts |= {"deleted": len(self.deleted.confirmed), "refused": len(self.deleted.refused)}
+            counts["unknown"] = len(self.deleted.unknown)
+        heads = "".join(f"<th>{name}</th>" for name in ("account", *counts))
+        cells = "".join(f"<td>{escape(str(each))}</td>" for each in (self.account, *counts.values()))
+        return f"<table><tr>{heads}</tr><tr>{cells}</tr></table>"
 
 
-@dataclass(frozen=True)
-class FleetReport:
-    """What became of every account, in the order given, and the seconds it all took."""
+@dataclass
+class Tally:
+    """The counts of a run while it goes on; those of listed messages are its latest session's."""
 
-    accounts: tuple[AccountReport, ...]
-    seconds: float
+    started: float = field(default_factory=time.monotonic)
+    listed: int = 0
+    skipped: int = 0
+    left: int = 0  # neither fetched nor failed yet
+    staged: int = 0  # wait for a commit: not stored yet
+    new: int = 0
+    octets: int = 0
+    failed: list[FailedMessage] = field(default_factory=list)
 
-    def __str__(self) -> str:
-        counts = Counter(each.state for each in self.accounts)
-        reports = [each.report for each in self.accounts if each.report is not None]
-        new, octets = (sum(getattr(report, name) for report in reports) for name in ("new", "octets"))
-        states = ", ".join(f"{counts[state]} {state}" for state in get_args(State))
-        total = f"{len(self.accounts)} accounts: {states}; {new} new messages"
-        troubles = [str(each) for each in self.accounts if each.state != "complete"]
-        return "\n".join([*troubles, f"{total} ({octets / 1e6:.1f} MB in {self.seconds:.1f} s)"])
+    def begin(self, listed: int, chosen: int, skipped: int) -> None:
+        """A session that lists so many, of which so many are to be fetched, and so many left out."""
+        self.listed, self.left, self.skipped, self.failed = listed, chosen, skipped, []
 
-    def with_state(self, state: State) -> tuple[AccountReport, ...]:
-        """The accounts of which that became."""
-        return tuple(each for each in self.accounts if each.state == state)
+    def fail(self, number: int, uidl: str | None, reason: str) -> None:
+        """A message is not in the dataset, and why."""
+        self.failed.append(FailedMessage(number, uidl, reason))
+        self.left -= 1
 
-    def to_dataframe(self) -> pandas.DataFrame:
-        """A row an account: state, counts of messages, octets, seconds, error; counts are null where it came
-        to nothing. No mail and no secret is in it."""
-        import pandas
-
-        return pandas.DataFrame([_row(each) for each in self.accounts], columns=list(_TYPES)).astype(_TYPES)
-
-
-_COUNTS = ("listed", "new", "known", "failed", "left", "deleted", "octets")
-_TYPES = {
-    ACCOUNT: "str",
-    "state": "str",
-    **dict.fromkeys(_COUNTS, "Int64"),
-    "seconds": "Float64",
-    "error": "str",
-}
-
-
-def _row(each: AccountReport) -> tuple[object, ...]:
-    report = each.report
-    if report is None:
-        return (each.account, each.state, *[None] * len(_COUNTS), None, each.error)
-    deleted = None if report.deleted is None else len(report.deleted.confirmed)
-    counts = (
-        report.listed,
-        report.new,
-        report.known,
-        len(report.failed),
-        report.left,
-        deleted,
-        report.octets,
-    )
-    return (each.account, each.state, *counts, report.seconds, each.error)
+    def report(self, account: str, parts: Iterable[Path], deleted: DeletionReport | None) -> ExportReport:
+        """The counts as they stand: what is staged is not stored."""
+        left, failed = self.left + self.staged, tuple(self.failed)
+        accounted = self.new + self.skipped + len(failed) + left
+        known = max(0, self.listed - accounted)
+        seconds = time.monotonic() - self.started
+        return ExportReport(
+            account=account,
+            listed=accounted + known,
+            new=self.new,
+            known=known,
+            skipped=self.skipped,
+            failed=failed,
+            left=left,
+            octets=self.octets,
+            parts=tuple(parts),
+            seconds=seconds,
+            deleted=deleted,
+        )
