@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from pop3frames.export.accounts import Account
     from pop3frames.export.accountsfile import load_accounts
+    from pop3frames.export.attachments import AttachmentStore
     from pop3frames.export.deletion import commit_deletions, plan_deletions
     from pop3frames.export.fleet import export_accounts
     from pop3frames.export.fleetreport import FleetReport
@@ -46,6 +47,7 @@ _ERRORS = "pop3frames.errors"
 _HOMES = {
     "Account": "pop3frames.export.accounts",
     "Attachment": "pop3frames.message",
+    "AttachmentStore": "pop3frames.export.attachments",
     "Bounds": "pop3frames.server.features",
     "Dataset": "pop3frames.frames.dataset",
     "EmbeddedServer": "pop3frames.server.embedded",
@@ -90,6 +92,7 @@ __all__ = [
     "POP3_SSL",
     "Account",
     "Attachment",
+    "AttachmentStore",
     "Bounds",
     "Dataset",
     "DeletionReport",

@@ -135,6 +135,15 @@ class Message:
     raw: bytes | None = field(
         default=None, metadata=_column("raw", "binary", "the original bytes; null unless kept", ours=True)
     )
+    attachment_hashes: list[str] | None = field(
+        default=None,
+        metadata=_column(
+            "attachmentHashes",
+            "strings",
+            "SHA-256 of each attachment in the store, in hex; '' for one not stored, null without a store",
+            ours=True,
+        ),
+    )
 
     def to_dict(self) -> dict[str, Any]:
         """The documented message dict: the twenty documented keys in their order."""

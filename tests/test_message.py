@@ -53,11 +53,11 @@ def test_every_field_is_a_column_and_the_documented_ones_come_first() -> None:
 
 
 def test_a_column_may_be_null_exactly_where_its_attribute_may_be_none() -> None:
-    """The six flags, the numbers and the lists always have a value."""
+    """The six flags, the numbers and what a mail lists always have a value."""
     nullable = [column.attribute for column in COLUMNS if column.nullable]
 
     expected = "message_id_header from_ subject text_body html_body received_at uidl content_hash fetched_at"
-    assert [*expected.split(), "parse_error", "raw"] == nullable
+    assert [*expected.split(), "parse_error", "raw", "attachment_hashes"] == nullable
 
 
 def test_every_column_says_what_it_means() -> None:

@@ -36,6 +36,14 @@ _ACCOUNT, _HASH, _SIZE, _FROM, _SUBJECT, _RECEIVED = (
 _SHOWN = [_FROM, _SUBJECT, _RECEIVED, _SIZE, _HASH]
 
 
+def check_kept(delete: bool, keep_raw: bool) -> None:
+    """POP3UsageError for an export that is to delete what it does not keep."""
+    if delete and not keep_raw:
+        raise POP3UsageError(
+            "delete=True needs keep_raw=True: only mail whose original bytes are kept may go"
+        )
+
+
 def plan_deletions(
     account: Account,
     dataset: Dataset | str | Path,

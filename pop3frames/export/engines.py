@@ -180,12 +180,12 @@ def check_can_travel(accounts: list[Account]) -> None:
 
 
 def _on_worker(account: Account, path: Path, options: Options) -> AccountReport:
-    if not path.is_dir():  # whoever started this has made it
-        return _failed(
-            account,
-            POP3ExportError(
-                f"this worker does not see the folder {path}: the dataset must lie on a file system that "
-                "all workers share, under one path"
-            ),
-        )
+    store = options["attachments"]
+    for folder in [path, *([store.path] if store else [])]:
+        if not folder.is_dir():  # whoever started this has made it
+            unseen = POP3ExportError(
+                f"this worker does not see the folder {folder}: it must lie on a file system that all "
+                "workers share, under one path"
+            )
+            return _failed(account, unseen)
     return export_account(account, Dataset(path), {**options, "progress": False})

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from pop3frames.errors import POP3UsageError, printable
 from pop3frames.export.accounts import Account
+from pop3frames.export.attachments import AttachmentStore, attachment_writer
+from pop3frames.export.deletion import check_kept
 from pop3frames.export.engines import Cluster, Engine, Options, Threads, check_can_travel
 from pop3frames.export.fleetreport import AccountReport, FleetReport
 from pop3frames.export.progress import FleetBar, FleetProgress
@@ -35,6 +37,7 @@ def export_accounts(
     client: distributed.Client | None = None,
     keep_raw: bool = False,
     delete: bool = False,
+    attachments: AttachmentStore | str | Path | None = None,
     progress: bool | Callable[[FleetProgress], object] | None = None,
     since: datetime | None = None,
     max_size: int | None = None,
@@ -64,15 +67,18 @@ def export_accounts(
     dataset.check_writable()
     rules: Options = {"since": since, "max_size": max_size, "limit": limit, "newest_first": newest_first}
     Selection(**rules)  # before anything starts
-    options: Options = {"keep_raw": keep_raw, "delete": delete, **rules}
+    check_kept(delete, keep_raw)
+    store = attachment_writer(attachments, dataset).store if attachments is not None else None
+    options: Options = {"keep_raw": keep_raw, "delete": delete, "attachments": store, **rules}
     engine: Engine
     if client is None:
         waiting = [account.asked() for account in waiting]
         engine, turns = Threads(workers, dataset, options), Turns(waiting, per_host, most=workers)
     else:
         check_can_travel(waiting)
-        with storage_errors(f"make {dataset.path}", "Nothing was changed."):
-            make_folder(dataset.path)  # so that a worker can tell whether it sees the same
+        for folder in [dataset.path, *([store.path] if store else [])]:
+            with storage_errors(f"make {folder}", "Nothing was changed."):
+                make_folder(folder)  # so that a worker can tell whether it sees the same
         engine = Cluster(client, dataset, options)
         turns = Turns(waiting, per_host, unlimited=engine.declares)
     try:

@@ -22,11 +22,11 @@ from pop3frames.errors import (
     POP3CommandError,
     POP3ConnectionError,
     POP3ExportError,
-    POP3UsageError,
 )
 from pop3frames.export.accounts import Account
+from pop3frames.export.attachments import AttachmentStore, AttachmentWriter, attachment_writer
 from pop3frames.export.culprits import Culprits
-from pop3frames.export.deletion import WOULD_HIDE, Deleting
+from pop3frames.export.deletion import WOULD_HIDE, Deleting, check_kept
 from pop3frames.export.progress import Progress, ProgressBar
 from pop3frames.export.report import UIDL, DeletionReport, ExportReport, Tally
 from pop3frames.export.selection import HEADERS_AHEAD, Ages, Listing, Selection
@@ -34,6 +34,7 @@ from pop3frames.frames.dataset import Dataset
 from pop3frames.frames.ledger import Known
 from pop3frames.frames.parts import PartWriter
 from pop3frames.frames.schema import column_name
+from pop3frames.message import Message
 from pop3frames.protocol.grammar import DEFAULT_LIMITS
 
 RECEIVED_AT = column_name("received_at")
@@ -52,6 +53,7 @@ def export_mailbox(
     *,
     keep_raw: bool = False,
     delete: bool = False,
+    attachments: AttachmentStore | str | Path | None = None,
     progress: bool | Callable[[Progress], object] | None = None,
     since: datetime | None = None,
     max_size: int | None = None,
@@ -64,6 +66,7 @@ def export_mailbox(
 
     keep_raw      keep the original bytes in the column `raw`
     delete        then delete from the server what is durable, by the rules of `export/deletion.py`
+    attachments   a folder (not in the dataset) or AttachmentStore where decoded attachments are kept
     progress      True or False: a bar or none; None: a bar where somebody can see it; or a function that is
                   called with a Progress after every message
     since         only mail of this moment or later, by its own date (`receivedAt`); one without a readable
@@ -81,17 +84,16 @@ def export_mailbox(
     `.report`, when the run could not go on: what was committed stays, the next run fetches the rest. Without
     `delete` nothing is deleted from the server.
     """
-    if delete and not keep_raw:
-        raise POP3UsageError(
-            "delete=True needs keep_raw=True: only mail whose original bytes are kept may go"
-        )
+    check_kept(delete, keep_raw)
     selection = Selection(since=since, max_size=max_size, limit=limit, newest_first=newest_first, uidls=uidls)
     dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     known = dataset.known(account.name)
     writer = dataset.writer(account.name, known)
+    kept = None if attachments is None else attachment_writer(attachments, dataset)
     account = account.asked()
     with ProgressBar(account.name, progress) as bar:
-        run = _Run(account, known, writer, bar, keep_raw, dataset if delete else None, selection, stop)
+        deleting_after = dataset if delete else None
+        run = _Run(account, known, writer, bar, keep_raw, kept, deleting_after, selection, stop)
         try:
             run.drain()
         except (POP3ConnectionError, POP3ExportError) as exc:
@@ -109,6 +111,7 @@ class _Run:
     writer: PartWriter
     bar: ProgressBar
     keep_raw: bool
+    attachments: AttachmentWriter | None
     deleting_after: Dataset | None  # the dataset, where what it holds is to be deleted from the server
     selection: Selection
     stop: Callable[[], bool] | None
@@ -279,9 +282,19 @@ class _Run:
         self.committed_at, self.uncommitted = time.monotonic(), 0
         if self.writer.rows:  # none: nothing is staged, or the disk refused it and the next run fetches it
             flags = self.writer.rows - self.tally.staged
+            self._sync_attachments()
             commit = self.writer.commit()
             self.tally.new += max(0, commit.rows - flags) if commit else 0
             self.tally.staged = 0
+
+    def _sync_attachments(self) -> None:
+        """A row in a committed part never names an attachment that may not be there."""
+        if self.attachments is not None:
+            try:
+                self.attachments.sync()
+            except BaseException:
+                self.writer.abort()
+                raise
 
     def _without_oversized(self, session: Session, listing: Listing, waiting: list[int]) -> list[int]:
         """The messages to RETR; the others, too large or twice fatal to a connection, count as failed."""
@@ -358,7 +371,7 @@ class _Run:
             self.tally.skipped += 1
             self.ages.old.update({uidl} if uidl else ())
             self.staged_all = False
-        elif self.writer.add([row]):
+        elif self._add(row, raw):
             self.tally.staged += 1
             self.losses = 0
             if uidl is not None:
@@ -367,6 +380,11 @@ class _Run:
         else:
             self.staged_all = False  # stored before, perhaps without its bytes
         self.bar.step(len(raw))
+
+    def _add(self, row: Message, raw: bytes) -> int:
+        if self.attachments is not None:
+            row.attachment_hashes = self.attachments.keep(raw, row.attachments)
+        return self.writer.add([row])
 
     def _fail(self, number: int, uidl: str | None, reason: str) -> None:
         self.tally.fail(number, uidl, reason)

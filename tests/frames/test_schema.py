@@ -15,10 +15,10 @@ def test_the_schema_has_the_columns_of_a_message_in_their_order() -> None:
 
 
 def test_a_column_is_nullable_exactly_where_the_attribute_may_be_none() -> None:
-    """A list is never null, nor is anything inside it."""
+    """Nothing inside a list is ever null."""
     assert [column.nullable for column in COLUMNS] == [field.nullable for field in SCHEMA]
     nested = [field.type.value_field for field in SCHEMA if pa.types.is_list(field.type)]
-    assert [field.nullable for field in nested] == [False] * 4
+    assert [field.nullable for field in nested] == [False] * 5
 
 
 def test_every_column_carries_its_meaning_as_a_comment() -> None:
