@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pop3frames.cli.connecting import Connecting, connects
-from pop3frames.cli.failures import plain_errors
+from pop3frames.cli.failures import plain_errors, stopped
 from pop3frames.cli.shown import show_report
 
 EXIT_FAILED_MESSAGES = 3  # the run is complete, but some messages are not in the dataset
@@ -19,6 +19,7 @@ EXIT_FAILED_MESSAGES = 3  # the run is complete, but some messages are not in th
 @click.option("--account", help="Its name in the dataset.  [default: USERNAME@HOST]")
 @click.option("--keep-raw", is_flag=True, help="Keep the original bytes of every mail as well.")
 @click.option("--delete", is_flag=True, help="Then delete from the server what is stored with its bytes.")
+@click.option("--attachments", type=click.Path(), metavar="FOLDER", help="Keep decoded attachments there.")
 @click.option("--progress/--no-progress", default=None, help="Force the bar on or off.")
 def export(
     connecting: Connecting,
@@ -26,6 +27,7 @@ def export(
     account: str | None,
     keep_raw: bool,
     delete: bool,
+    attachments: str | None,
     progress: bool | None,
 ) -> None:
     """Add what is new in a mailbox to a dataset. Without --delete nothing is deleted from the server.
@@ -38,15 +40,13 @@ def export(
         raise click.UsageError("--dataset must name a folder")
     if delete and not keep_raw:
         raise click.UsageError("--delete needs --keep-raw: only mail whose original bytes are kept may go")
-    with plain_errors():
+    with plain_errors(), stopped():
         source = connecting.account(account)
         from pop3frames.export.mailbox import export_mailbox
 
-        try:
-            report = export_mailbox(source, dataset, keep_raw=keep_raw, delete=delete, progress=progress)
-        except KeyboardInterrupt:
-            click.echo("\nstopped: what was fetched whole is stored, the next run fetches the rest", err=True)
-            raise
+        report = export_mailbox(
+            source, dataset, keep_raw=keep_raw, delete=delete, attachments=attachments, progress=progress
+        )
     show_report(report, Path(dataset))
     if report.failed or (report.deleted and (report.deleted.refused or report.deleted.unknown)):
         raise SystemExit(EXIT_FAILED_MESSAGES)

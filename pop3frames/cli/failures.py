@@ -27,6 +27,16 @@ def plain_errors() -> Iterator[None]:
         raise click.ClickException(f"cannot use {exc.filename}: {exc.strerror}") from exc
 
 
+@contextlib.contextmanager
+def stopped() -> Iterator[None]:
+    """After Ctrl-C: what became of what was on its way."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("\nstopped: what was fetched whole is stored, the next run fetches the rest", err=True)
+        raise
+
+
 def _advice(error: POP3Error) -> str:
     """What to do about a refusal: there the error holds only the server's own words."""
     if isinstance(error, POP3AuthenticationError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import click
 
+from pop3frames.cli.accounts import accounts, export_all
 from pop3frames.cli.credentials import credentials
 from pop3frames.cli.delete import delete
 from pop3frames.cli.demo import demo
@@ -23,5 +24,17 @@ def main() -> None:
     """Turn a POP3 mailbox into a Parquet dataset, and lose no mail on the way."""
 
 
-for _command in (compact, credentials, delete, demo, doctor, export, prune, serve, verify):
+for _command in (
+    accounts,
+    compact,
+    credentials,
+    delete,
+    demo,
+    doctor,
+    export,
+    export_all,
+    prune,
+    serve,
+    verify,
+):
     main.add_command(_command)

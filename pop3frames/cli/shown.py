@@ -13,6 +13,7 @@ from pop3frames.errors import printable
 if TYPE_CHECKING:
     import pandas
 
+    from pop3frames.export.fleetreport import FleetReport
     from pop3frames.export.report import DeletionReport, ExportReport
 
 _SHOWN = 25
@@ -22,6 +23,20 @@ _FAILURES_SHOWN = 20
 
 def show_report(report: ExportReport, dataset: Path) -> None:
     click.echo(str(report))
+    _show_failures(report)
+    click.echo(f"dataset: {dataset.absolute()}")
+
+
+def show_unfinished(report: FleetReport) -> None:
+    """The accounts that are not complete, and which messages keep them from it."""
+    for each in report.accounts:
+        if each.state != "complete":
+            click.echo(str(each))
+            if each.report is not None:
+                _show_failures(each.report)
+
+
+def _show_failures(report: ExportReport) -> None:
     for failure in report.failed[:_FAILURES_SHOWN]:
         click.echo(
             f"  message {failure.number} ({failure.uidl or 'no unique-id'}): {printable(failure.reason)}"
@@ -30,7 +45,6 @@ def show_report(report: ExportReport, dataset: Path) -> None:
         click.echo(f"  ... and {len(report.failed) - _FAILURES_SHOWN} more")
     if report.deleted is not None:
         show_still_there(report.deleted)
-    click.echo(f"dataset: {dataset.absolute()}")
 
 
 def show_still_there(report: DeletionReport, err: bool = False) -> None:

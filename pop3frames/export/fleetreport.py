@@ -52,14 +52,19 @@ class FleetReport:
     accounts: tuple[AccountReport, ...]
     seconds: float
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """All of them in one line."""
         counts = Counter(each.state for each in self.accounts)
+        states = ", ".join(f"{counts[state]} {state}" for state in get_args(State))
         reports = [each.report for each in self.accounts if each.report is not None]
         new, octets = (sum(getattr(report, name) for report in reports) for name in ("new", "octets"))
-        states = ", ".join(f"{counts[state]} {state}" for state in get_args(State))
-        total = f"{len(self.accounts)} accounts: {states}; {new} new messages"
+        fetched = f"{new} new messages ({octets / 1e6:.1f} MB in {self.seconds:.1f} s)"
+        return f"{len(self.accounts)} accounts: {states}; {fetched}"
+
+    def __str__(self) -> str:
         troubles = [str(each) for each in self.accounts if each.state != "complete"]
-        return "\n".join([*troubles, f"{total} ({octets / 1e6:.1f} MB in {self.seconds:.1f} s)"])
+        return "\n".join([*troubles, self.summary])
 
     def with_state(self, state: State) -> tuple[AccountReport, ...]:
         """The accounts of which that became."""
