@@ -96,7 +96,7 @@ def _loaded(path: Path) -> list[Account] | POP3UsageError:
     accounts = reading.accounts()
     if not reading.mistakes:
         return accounts
-    told = [f"{shown}, line {line}: {meaning}" for line, meaning in sorted(reading.mistakes)[:MOST_TOLD]]
+    told = [f"{shown}, line {line}: {meaning}" for line, meaning in sorted(set(reading.mistakes))[:MOST_TOLD]]
     return POP3UsageError("\n".join(told))
 
 
@@ -122,12 +122,10 @@ class _Reading:
             self._mistake((key,), _unknown(key, (ACCOUNT, DEFAULTS)))
         if not isinstance(document.get(DEFAULTS, {}), dict):
             self._mistake((DEFAULTS,), "defaults are a table: write [defaults]")
-        tables = document.get(ACCOUNT)
-        if tables is None and not self.mistakes:
+        tables = document.get(ACCOUNT, [])
+        if tables == [] and not self.mistakes:
             self.mistakes.append(Mistake(1, "there is no account in this file: write [[account]]"))
-        elif tables is not None and not (
-            isinstance(tables, list) and all(isinstance(each, dict) for each in tables)
-        ):
+        elif not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
             self._mistake((ACCOUNT,), "each account is a table in a list: write [[account]], in two brackets")
         return not self.mistakes
 
