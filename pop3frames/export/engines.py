@@ -123,10 +123,8 @@ class Cluster:
     """
 
     def __init__(self, client: distributed.Client, dataset: Dataset, options: Options) -> None:
-        from distributed import Client, as_completed
+        from distributed import as_completed
 
-        if not isinstance(client, Client) or client.asynchronous:
-            raise POP3UsageError("client must be a distributed.Client, and not an asynchronous one")
         self._client, self._dataset, self._options = client, dataset, options
         self._completed = as_completed(loop=client.loop, with_results=True, raise_errors=False)
         self._running: dict[Any, Account] = {}
@@ -169,8 +167,12 @@ class Cluster:
         self._client.cancel(list(self._running))
 
 
-def check_can_travel(accounts: list[Account]) -> None:
-    """POP3UsageError for a secret that would have to travel itself, or be typed where nobody sits."""
+def check_cluster(client: distributed.Client, accounts: list[Account]) -> None:
+    """POP3UsageError for what is no client, and for a secret that would have to travel itself or be typed."""
+    from pop3frames.client.vault import extra
+
+    if not isinstance(client, extra("distributed", "dask").Client) or client.asynchronous:
+        raise POP3UsageError("client must be a distributed.Client, and not an asynchronous one")
     for account in accounts:
         name, instead = printable(account.name), "give a reference that every worker can resolve, such as"
         if not isinstance(account.secret, SecretReference):

@@ -16,7 +16,7 @@ from pop3frames.errors import POP3UsageError, printable
 from pop3frames.export.accounts import Account
 from pop3frames.export.attachments import AttachmentStore, attachment_writer
 from pop3frames.export.deletion import check_kept
-from pop3frames.export.engines import Cluster, Engine, Options, Threads, check_can_travel
+from pop3frames.export.engines import Cluster, Engine, Options, Threads, check_cluster
 from pop3frames.export.fleetreport import AccountReport, FleetReport
 from pop3frames.export.progress import FleetBar, FleetProgress
 from pop3frames.export.selection import Selection
@@ -75,7 +75,7 @@ def export_accounts(
         waiting = [account.asked() for account in waiting]
         engine, turns = Threads(workers, dataset, options), Turns(waiting, per_host, most=workers)
     else:
-        check_can_travel(waiting)
+        check_cluster(client, waiting)
         for folder in [dataset.path, *([store.path] if store else [])]:
             with storage_errors(f"make {folder}", "Nothing was changed."):
                 make_folder(folder)  # so that a worker can tell whether it sees the same
