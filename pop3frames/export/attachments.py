@@ -123,6 +123,8 @@ class AttachmentStore:
         return sweep(self.path, older_than)
 
     def _damaged(self) -> Iterator[Finding]:
+        if not self.path.exists():  # no attachment came yet
+            return
         with storage_errors(f"read {self.path}", "Nothing was changed."):
             folders = sorted(each for each in self.path.iterdir() if each.name != STAGING)
             files = [

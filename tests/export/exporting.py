@@ -3,15 +3,19 @@
 A line is a JSON object: `port` and `password` of the server, `folder` of the dataset, and how the fork ends:
 
     {"kill": ["link", 3]}      SIGKILL at the third call of os.link, half of them before it and half behind it
+    {"refuse": ["link", 3]}    the third call of os.link and all later ones fail: the disk is full
     {"after": 0.05}            SIGKILL so many seconds after its start
     {"interrupt": 17}          SIGINT, as Ctrl-C sends it, when 17 messages are done
     {}                         by itself
+
+`attachments` may name the folder of a store.
 
 The answer is a line with how it ended: "done", "killed", or the name of the exception; and the seconds.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -64,6 +68,8 @@ def run(order: dict[str, Any]) -> str:
     mailbox.COMMIT_OCTETS = COMMIT_OCTETS
     if "kill" in order:
         arm(*order["kill"])
+    if "refuse" in order:
+        refuse(*order["refuse"])
     account = account_at(order["port"], order["password"])
     interrupt_at = order.get("interrupt")
 
@@ -72,7 +78,8 @@ def run(order: dict[str, Any]) -> str:
             os.kill(os.getpid(), signal.SIGINT)
 
     try:
-        export_mailbox(account, order["folder"], keep_raw=True, progress=tell)
+        store = order.get("attachments")
+        export_mailbox(account, order["folder"], keep_raw=True, attachments=store, progress=tell)
     except BaseException as exc:
         return type(exc).__name__
     return "done"
@@ -89,12 +96,28 @@ def arm(call: str, at: int) -> None:
         count += 1
         if count == at and at % 2:
             os.kill(os.getpid(), signal.SIGKILL)
-        result = original(*arguments, **options)
-        if count == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
+        try:
+            return original(*arguments, **options)
+        finally:
+            if count == at:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(owner, call, armed)
+
+
+def refuse(call: str, at: int) -> None:
+    """ENOSPC from a chosen call on."""
+    original: Callable[..., Any] = getattr(os, call)
+    count = 0
+
+    def refused(*arguments: Any, **options: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count >= at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return original(*arguments, **options)
+
+    setattr(os, call, refused)
 
 
 if __name__ == "__main__":
