@@ -192,17 +192,18 @@ def test_a_mail_whose_attachments_cannot_be_told_apart_has_none_stored(
 # What somebody planted
 
 
-@pytest.mark.parametrize("planted", ["link", "dangling", "other", "half", "empty", "fifo"])
+@pytest.mark.parametrize("planted", ["link", "twin", "dangling", "other", "half", "empty", "fifo"])
 def test_what_stands_under_a_name_and_is_not_its_content_is_replaced(
     store: AttachmentStore, tmp_path: Path, planted: str
 ) -> None:
     """Nothing is written through a link, nothing waits for a pipe; the file that it led to is unchanged."""
     victim = tmp_path / "victim"
-    victim.write_bytes(b"mine")
+    mine = PDF if planted == "twin" else b"mine"
+    victim.write_bytes(mine)
     path = store.file(digest(PDF))
     path.parent.mkdir(parents=True)
-    if planted in ("link", "dangling"):
-        path.symlink_to(victim if planted == "link" else tmp_path / "new")
+    if planted in ("link", "twin", "dangling"):
+        path.symlink_to(tmp_path / "new" if planted == "dangling" else victim)
     elif planted == "fifo":
         os.mkfifo(path)
     else:
@@ -210,7 +211,7 @@ def test_what_stands_under_a_name_and_is_not_its_content_is_replaced(
     assert digest(PDF) == store.put(PDF)
     assert not path.is_symlink()
     assert PDF == path.read_bytes()
-    assert b"mine" == victim.read_bytes()
+    assert mine == victim.read_bytes()
     assert not (tmp_path / "new").exists()
 
 

@@ -6,6 +6,7 @@ import getpass
 import logging
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,22 @@ def test_an_interruption_ends_the_threads_and_leaves_whole_mails(
         assert all(sorted(set(uidls)) == uidls for uidls in before.values())
         export_accounts(accounts_of(server), folder)
     assert dict.fromkeys(names(12), ids(mails(6))) == stored_by_account(folder)
+
+
+def test_a_thread_at_work_is_told_to_stop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two messages: nobody waits for the end of a large mailbox."""
+
+    def until_stopped(*arguments: Any, stop: Callable[[], bool], **options: Any) -> Any:
+        assert any(stop() or threading.Event().wait(0.01) for _ in range(2000))
+        return export_mailbox(*arguments, stop=stop, **options)
+
+    def interrupt(progress: FleetProgress) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engines, "export_mailbox", until_stopped)
+    with EmbeddedServer(users=users(1, 6)) as server, pytest.raises(KeyboardInterrupt):
+        export_accounts(accounts_of(server), folder, progress=interrupt)
+    assert 1 == len(stored_by_account(folder)["user00"])
 
 
 # The report
