@@ -15,11 +15,13 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = [
     "README.md",
+    "docs/attachments.md",
     "docs/bug-reports.md",
     "docs/connecting.md",
     "docs/dataset.md",
     "docs/deleting.md",
     "docs/doctor.md",
+    "docs/many-accounts.md",
 ]
 
 

@@ -100,10 +100,8 @@ class FleetBar:
             self._bar.set_postfix_str(
                 f"{failed}{now.messages} mails, {now.octets / 1e6:.1f} MB", refresh=False
             )
-            if ended := now.accounts - self._bar.n:
-                self._bar.update(ended)
-            else:
-                self._bar.refresh()
+            self._bar.n = now.accounts
+            self._bar.refresh()  # `update` may wait for a next one, which may take long
         if self._told is not None:
             self._told(now)
 
