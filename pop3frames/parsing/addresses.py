@@ -9,6 +9,7 @@ parentheses and has returned wrong addresses (CVE-2023-27043).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from pop3frames.parsing.charsets import raw_text
 from pop3frames.parsing.limits import Limits, Notes
@@ -32,12 +33,14 @@ _COMMENT = re.compile(r"\([^()]*+\)")
 _ROUTE = re.compile(r"\s*+@[^:]*+:")  # RFC 5322 section 4.4: <@a,@b:c@d>
 _DOT_OR_AT = re.compile(r"([.@])")
 _STEPS = 8  # special characters looked at, for each address allowed
+_CACHED_NAME = 256  # characters; a cache keeps what it saw
 _COMMENT_DEPTH = 32  # a deeper one is taken for stray parentheses
 
 
 def addresses(value: bytes, limits: Limits, notes: Notes) -> list[str]:
     """The addresses of a raw field value, each as 'Name <address>' or 'address', cut at the limit."""
     text = raw_text(unfolded(value))
+    plain = "\\" not in text and text.isprintable()  # no escape to undo and nothing to clean, in any piece
     found: list[str] = []
     at, end = 0, len(text)
     while at < end:
@@ -50,16 +53,38 @@ def addresses(value: bytes, limits: Limits, notes: Notes) -> list[str]:
             notes.add("limit:addresses")
             break
         quoted, bare, address, alone = usual.groups()
-        name = _ESCAPE.sub(r"\1", quoted) if quoted and "\\" in quoted else quoted or bare
-        found.append(_formatted(name, address or alone, limits, notes))
+        name, address = quoted or bare or "", address or alone
+        if plain and "=?" not in address:
+            name = name.strip()
+            if "=?" in name:
+                name = _decoded_name(name, limits, notes)
+            found.append(f"{name} <{address}>" if name else address)
+        else:
+            name = _ESCAPE.sub(r"\1", name) if quoted else name
+            found.append(_formatted(name, address, limits, notes))
         at = usual.end()
     return found
 
 
-def _formatted(name: str | None, address: str, limits: Limits, notes: Notes) -> str:
+def _formatted(name: str, address: str, limits: Limits, notes: Notes) -> str:
     address = decoded_words(address, limits, notes)
-    name = decoded_words(name.strip(), limits, notes) if name else ""
+    name = _decoded_name(name.strip(), limits, notes)
     return f"{name} <{address}>" if name and address else name or address
+
+
+def _decoded_name(name: str, limits: Limits, notes: Notes) -> str:
+    """`decoded_words`, remembered: the same people write and are written to again and again."""
+    if "=?" not in name or len(name) > _CACHED_NAME:
+        return decoded_words(name, limits, notes)
+    text, noted = _encoded_name(name, limits)
+    notes.update(noted)
+    return text
+
+
+@lru_cache(maxsize=1024)
+def _encoded_name(name: str, limits: Limits) -> tuple[str, frozenset[str]]:
+    notes: Notes = set()
+    return decoded_words(name, limits, notes), frozenset(notes)
 
 
 def _closed_up(address: str) -> str:

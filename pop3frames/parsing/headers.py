@@ -36,6 +36,7 @@ _ANY_FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:" + _VALUE)
 _PROLOGUE = re.compile(rb"(?:\xef\xbb\xbf)?+(?:\r?\n)*+(?:>?From (?![ \t]*+:)[^\n]*+\n|[ \t][^\n]*+\n)*+")
 _FIELD_START = re.compile(rb"[!-9;-~]++[ \t]*+:")
 _ODD_FIRST_BYTES = b"\xef\r\n>F \t"
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 
 
 def block_start(raw: bytes) -> int:
@@ -54,14 +55,8 @@ def block_end(raw: bytes, start: int, end: int) -> tuple[int, int]:
     """
     if raw.startswith((b"\r\n", b"\n"), start, end):
         return start, raw.index(b"\n", start) + 1
-    crlf = raw.find(b"\n\r\n", start, end)
-    # Only before that one: else all of a CRLF mail would be searched for what it does not hold.
-    bare = raw.find(b"\n\n", start, end if crlf < 0 else crlf + 1)
-    if bare >= 0:
-        return bare + 1, bare + 2
-    if crlf >= 0:
-        return crlf + 1, crlf + 3
-    return end, end
+    empty_line = _EMPTY_LINE.search(raw, start, end)
+    return (empty_line.start() + 1, empty_line.end()) if empty_line else (end, end)
 
 
 def top_fields(block: bytes) -> Fields:
