@@ -40,7 +40,6 @@ _COMMENT_DEPTH = 32  # a deeper one is taken for stray parentheses
 def addresses(value: bytes, limits: Limits, notes: Notes) -> list[str]:
     """The addresses of a raw field value, each as 'Name <address>' or 'address', cut at the limit."""
     text = raw_text(unfolded(value))
-    plain = "\\" not in text and text.isprintable()  # no escape to undo and nothing to clean, in any piece
     found: list[str] = []
     at, end = 0, len(text)
     while at < end:
@@ -53,36 +52,29 @@ def addresses(value: bytes, limits: Limits, notes: Notes) -> list[str]:
             notes.add("limit:addresses")
             break
         quoted, bare, address, alone = usual.groups()
-        name, address = quoted or bare or "", address or alone
-        if plain and "=?" not in address:
-            name = name.strip()
-            if "=?" in name:
-                name = _decoded_name(name, limits, notes)
-            found.append(f"{name} <{address}>" if name else address)
-        else:
-            name = _ESCAPE.sub(r"\1", name) if quoted else name
-            found.append(_formatted(name, address, limits, notes))
+        name = quoted or bare or ""
+        if "\\" in name:  # only where it was quoted
+            name = _ESCAPE.sub(r"\1", name)
+        found.append(_formatted(name, address or alone, limits, notes))
         at = usual.end()
     return found
 
 
 def _formatted(name: str, address: str, limits: Limits, notes: Notes) -> str:
-    address = decoded_words(address, limits, notes)
-    name = _decoded_name(name.strip(), limits, notes)
+    name = name.strip()
+    if "=?" in name and len(name) <= _CACHED_NAME:
+        name, noted = _decoded_name(name, limits)
+        notes.update(noted)
+    elif "=?" in name or not name.isprintable():
+        name = decoded_words(name, limits, notes)
+    if "=?" in address or not address.isprintable():
+        address = decoded_words(address, limits, notes)
     return f"{name} <{address}>" if name and address else name or address
 
 
-def _decoded_name(name: str, limits: Limits, notes: Notes) -> str:
-    """`decoded_words`, remembered: the same people write and are written to again and again."""
-    if "=?" not in name or len(name) > _CACHED_NAME:
-        return decoded_words(name, limits, notes)
-    text, noted = _encoded_name(name, limits)
-    notes.update(noted)
-    return text
-
-
 @lru_cache(maxsize=1024)
-def _encoded_name(name: str, limits: Limits) -> tuple[str, frozenset[str]]:
+def _decoded_name(name: str, limits: Limits) -> tuple[str, frozenset[str]]:
+    """Remembered: the same people write and are written to again and again."""
     notes: Notes = set()
     return decoded_words(name, limits, notes), frozenset(notes)
 

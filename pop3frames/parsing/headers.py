@@ -12,7 +12,7 @@ from itertools import islice
 
 from pop3frames.message import Message
 from pop3frames.parsing.addresses import addresses
-from pop3frames.parsing.dates import received_at
+from pop3frames.parsing.dates import milliseconds, topmost_stamp
 from pop3frames.parsing.limits import Limits, Notes
 from pop3frames.parsing.words import header_text
 
@@ -136,4 +136,7 @@ def fill_columns(message: Message, fields: Fields, block: bytes, limits: Limits,
         message.subject = header_text(value, limits, notes)
     if (value := get(b"message-id")) is not None:
         message.message_id_header = header_text(value, limits, notes)
-    message.received_at = received_at(get(b"date"), (field[1] for field in _RECEIVED.finditer(block)))
+    if (value := get(b"date")) is not None:
+        message.received_at = milliseconds(value)
+    if message.received_at is None:
+        message.received_at = topmost_stamp(field[1] for field in _RECEIVED.finditer(block))
