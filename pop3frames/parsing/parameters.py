@@ -104,9 +104,7 @@ def _parameters(
     return beginning, found
 
 
-def _add_pieces(
-    found: dict[str, str], pieces: list[tuple[str, str]], limits: Limits, notes: Notes
-) -> None:
+def _add_pieces(found: dict[str, str], pieces: list[tuple[str, str]], limits: Limits, notes: Notes) -> None:
     """Parameters sent in the form of RFC 2231, which wins over the plain one of the same name."""
     if len(pieces) > limits.pieces:
         notes.add("limit:pieces")
