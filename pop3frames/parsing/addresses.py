@@ -9,6 +9,7 @@ parentheses and has returned wrong addresses (CVE-2023-27043).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from pop3frames.parsing.charsets import raw_text
 from pop3frames.parsing.limits import Limits, Notes
@@ -32,6 +33,7 @@ _COMMENT = re.compile(r"\([^()]*+\)")
 _ROUTE = re.compile(r"\s*+@[^:]*+:")  # RFC 5322 section 4.4: <@a,@b:c@d>
 _DOT_OR_AT = re.compile(r"([.@])")
 _STEPS = 8  # special characters looked at, for each address allowed
+_CACHED_NAME = 256  # characters; a cache keeps what it saw
 _COMMENT_DEPTH = 32  # a deeper one is taken for stray parentheses
 
 
@@ -50,16 +52,31 @@ def addresses(value: bytes, limits: Limits, notes: Notes) -> list[str]:
             notes.add("limit:addresses")
             break
         quoted, bare, address, alone = usual.groups()
-        name = _ESCAPE.sub(r"\1", quoted) if quoted and "\\" in quoted else quoted or bare
+        name = quoted or bare or ""
+        if "\\" in name:  # only where it was quoted
+            name = _ESCAPE.sub(r"\1", name)
         found.append(_formatted(name, address or alone, limits, notes))
         at = usual.end()
     return found
 
 
-def _formatted(name: str | None, address: str, limits: Limits, notes: Notes) -> str:
-    address = decoded_words(address, limits, notes)
-    name = decoded_words(name.strip(), limits, notes) if name else ""
+def _formatted(name: str, address: str, limits: Limits, notes: Notes) -> str:
+    name = name.strip()
+    if "=?" in name and len(name) <= _CACHED_NAME:
+        name, noted = _decoded_name(name, limits)
+        notes.update(noted)
+    elif "=?" in name or not name.isprintable():
+        name = decoded_words(name, limits, notes)
+    if "=?" in address or not address.isprintable():
+        address = decoded_words(address, limits, notes)
     return f"{name} <{address}>" if name and address else name or address
+
+
+@lru_cache(maxsize=1024)
+def _decoded_name(name: str, limits: Limits) -> tuple[str, frozenset[str]]:
+    """Remembered: the same people write and are written to again and again."""
+    notes: Notes = set()
+    return decoded_words(name, limits, notes), frozenset(notes)
 
 
 def _closed_up(address: str) -> str:

@@ -41,10 +41,8 @@ _EARLIEST = (date(1900, 1, 1).toordinal() - _UNIX_EPOCH) * 86_400  # seconds
 _LATEST = (date(9999, 12, 31).toordinal() - _UNIX_EPOCH) * 86_400 + 86_399
 
 
-def received_at(date_value: bytes | None, received_values: Iterable[bytes]) -> int | None:
-    """The time of `Date`, else the one after the last ";" of the topmost Received that has one, else None."""
-    if date_value is not None and (moment := milliseconds(date_value)) is not None:
-        return moment
+def topmost_stamp(received_values: Iterable[bytes]) -> int | None:
+    """The moment after the last ";" of the topmost Received value that has one, None when none has."""
     for value in received_values:
         _, separator, stamp = value.rpartition(b";")
         if separator and (moment := milliseconds(stamp)) is not None:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from pop3frames.message import Message
 from pop3frames.parsing.addresses import addresses
-from pop3frames.parsing.dates import received_at
+from pop3frames.parsing.dates import milliseconds, topmost_stamp
 from pop3frames.parsing.limits import Limits, Notes
 from pop3frames.parsing.words import header_text
 
@@ -36,6 +36,7 @@ _ANY_FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:" + _VALUE)
 _PROLOGUE = re.compile(rb"(?:\xef\xbb\xbf)?+(?:\r?\n)*+(?:>?From (?![ \t]*+:)[^\n]*+\n|[ \t][^\n]*+\n)*+")
 _FIELD_START = re.compile(rb"[!-9;-~]++[ \t]*+:")
 _ODD_FIRST_BYTES = b"\xef\r\n>F \t"
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 
 
 def block_start(raw: bytes) -> int:
@@ -54,14 +55,8 @@ def block_end(raw: bytes, start: int, end: int) -> tuple[int, int]:
     """
     if raw.startswith((b"\r\n", b"\n"), start, end):
         return start, raw.index(b"\n", start) + 1
-    crlf = raw.find(b"\n\r\n", start, end)
-    # Only before that one: else all of a CRLF mail would be searched for what it does not hold.
-    bare = raw.find(b"\n\n", start, end if crlf < 0 else crlf + 1)
-    if bare >= 0:
-        return bare + 1, bare + 2
-    if crlf >= 0:
-        return crlf + 1, crlf + 3
-    return end, end
+    empty_line = _EMPTY_LINE.search(raw, start, end)
+    return (empty_line.start() + 1, empty_line.end()) if empty_line else (end, end)
 
 
 def top_fields(block: bytes) -> Fields:
@@ -141,4 +136,7 @@ def fill_columns(message: Message, fields: Fields, block: bytes, limits: Limits,
         message.subject = header_text(value, limits, notes)
     if (value := get(b"message-id")) is not None:
         message.message_id_header = header_text(value, limits, notes)
-    message.received_at = received_at(get(b"date"), (field[1] for field in _RECEIVED.finditer(block)))
+    if (value := get(b"date")) is not None:
+        message.received_at = milliseconds(value)
+    if message.received_at is None:
+        message.received_at = topmost_stamp(field[1] for field in _RECEIVED.finditer(block))

@@ -135,4 +135,6 @@ class _Walk:
 
 def leaves(raw: bytes, root: Part, limits: Limits, notes: Notes) -> list[Part]:
     """The leaves of a message in order, as far as the limits allow."""
+    if not root.content_type.media_type.startswith("multipart/"):
+        return [root]
     return list(_Walk(raw, limits, notes).leaves(root))

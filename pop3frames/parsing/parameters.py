@@ -89,26 +89,35 @@ def _parameters(
     text = raw_text(value)
     beginning = leading.match(text)
     rest = text[beginning.end() :] if beginning else text
-    plain: dict[str, str] = {}
-    pieces: dict[str, dict[int, tuple[str, bool]]] = {}
-    counts = {"parameters": 0, "pieces": 0}
-    for parameter in _PARAMETER.finditer(";" + rest.lstrip(", ")):  # a comma, or nothing: a lost ";"
-        name, quoted, bare = parameter.groups()
-        content = bare.strip().strip('"') if quoted is None else _ESCAPE.sub(r"\1", quoted)
-        kind = "pieces" if "*" in name else "parameters"
-        if counts[kind] == getattr(limits, kind):
-            notes.add(f"limit:{kind}")
-            continue
-        counts[kind] += 1
-        if kind == "parameters":
-            plain.setdefault(clean(name).lower(), content)
-        elif piece := _PIECE.fullmatch(name):
+    plain: list[tuple[str, str]] = []
+    pieces: list[tuple[str, str]] = []
+    for name, quoted, bare in _PARAMETER.findall(";" + rest.lstrip(", ")):  # a comma, or nothing: a lost ";"
+        content = quoted or bare.strip().strip('"')
+        if "\\" in quoted:
+            content = _ESCAPE.sub(r"\1", quoted)
+        (pieces if "*" in name else plain).append((name, content))
+    if len(plain) > limits.parameters:
+        notes.add("limit:parameters")
+    found = {clean(name).lower(): content for name, content in reversed(plain[: limits.parameters])}
+    if pieces:
+        _add_pieces(found, pieces, limits, notes)
+    return beginning, found
+
+
+def _add_pieces(found: dict[str, str], pieces: list[tuple[str, str]], limits: Limits, notes: Notes) -> None:
+    """Parameters sent in the form of RFC 2231, which wins over the plain one of the same name."""
+    if len(pieces) > limits.pieces:
+        notes.add("limit:pieces")
+    numbered: dict[str, dict[int, tuple[str, bool]]] = {}
+    for name, content in pieces[: limits.pieces]:
+        if piece := _PIECE.fullmatch(name):
             base, number, extended = piece.groups()
-            pieces.setdefault(base.lower(), {}).setdefault(int(number or 0), (content, extended is not None))
-    for base, numbered in pieces.items():  # RFC 2231 wins over the plain parameter of the same name
-        if 0 in numbered or base not in plain:  # without a beginning it is a rest
-            plain[base] = _joined_pieces([numbered[number] for number in sorted(numbered)], notes)
-    return beginning, plain
+            numbered.setdefault(base.lower(), {}).setdefault(
+                int(number or 0), (content, extended is not None)
+            )
+    for base, by_number in numbered.items():
+        if 0 in by_number or base not in found:  # without a beginning it is a rest
+            found[base] = _joined_pieces([by_number[number] for number in sorted(by_number)], notes)
 
 
 def _joined_pieces(pieces: list[tuple[str, bool]], notes: Notes) -> str:

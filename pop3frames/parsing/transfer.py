@@ -8,6 +8,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from pop3frames.parsing.limits import Notes
 
@@ -15,17 +16,24 @@ _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_LETTERS = bytes(set(range(256)) - set(_LETTERS))
 _SLICE = 1 << 20  # octets counted at a time, so that counting a large attachment needs no memory
 
+_CACHED_VALUE = 64  # octets; a cache keeps what it saw
+
 IDENTITY, QUOTED_PRINTABLE = "identity", "quoted-printable"
 _IDENTITIES = ("", "7bit", "8bit", "binary", "7-bit", "8-bit", "7bits", "8bits", "none")
 
 
 def encoding_of(value: bytes) -> str:
     """The encoding a Content-Transfer-Encoding value names; "identity" for those that change nothing."""
+    return _encoding_of(value) if len(value) <= _CACHED_VALUE else _read_encoding(value)
+
+
+def _read_encoding(value: bytes) -> str:
     token = _TOKEN.search(_COMMENT.sub(b"", value, count=1))
     name = token[0].decode("ascii").lower() if token else ""
     return IDENTITY if name in _IDENTITIES else name
 
 
+_encoding_of = lru_cache(maxsize=256)(_read_encoding)
 _TOKEN = re.compile(rb"[A-Za-z0-9_-]++")
 _COMMENT = re.compile(rb"\A\s*+\([^()]*+\)")
 

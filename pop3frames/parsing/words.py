@@ -50,23 +50,26 @@ def decoded_words(text: str, limits: Limits, notes: Notes) -> str:
     if "=?" not in text:
         return text if text.isprintable() else clean(text)  # the usual case, without a call
     pieces: list[str] = []
-    label, pending = "", [b""]  # neighbours in one charset are joined as bytes: a character may be cut in two
-    last, was_word = 0, False
+    label, last = "", 0
+    pending: list[bytes] = []  # neighbours in one charset are joined as bytes: a character may be cut in two
     for count, word in enumerate(_WORD.finditer(text)):
         if count == limits.encoded_words:
             notes.add("limit:encoded_words")
             break
         charset, encoding, encoded = word.groups()
-        gap = text[last : word.start()]
-        joins = was_word and (not gap or gap.isspace())
-        if not joins or charset.lower() != label or is_stateful(codec_of(label)):
-            pieces.append(decoded(b"".join(pending), label, notes))
-            pending, label = [], charset.lower()
+        charset, gap = charset.lower(), text[last : word.start()]
+        joins = pending and (not gap or gap.isspace())
+        if not joins or charset != label or is_stateful(codec_of(label)):
+            if pending:
+                pieces.append(decoded(b"".join(pending), label, notes))
             if not joins:
                 pieces.append(gap)
+            pending, label = [], charset
         pending.append(_word_bytes(encoding, encoded))
-        last, was_word = word.end(), True
-    pieces += (decoded(b"".join(pending), label, notes), text[last:])
+        last = word.end()
+    if pending:
+        pieces.append(decoded(b"".join(pending), label, notes))
+    pieces.append(text[last:])
     return clean("".join(pieces))
 
 
@@ -75,5 +78,9 @@ def _word_bytes(encoding: str, encoded: str) -> bytes:
         if encoded.endswith("="):  # there are no soft line breaks in a word: it stands for itself
             encoded += "3D"
         return binascii.a2b_qp(encoded.encode(), header=True)
+    try:
+        return binascii.a2b_base64(encoded, strict_mode=True)  # the usual case: nothing in it to correct
+    except ValueError:
+        pass
     letters = _NOT_LETTERS.sub("", encoded)
     return binascii.a2b_base64(letters[: len(letters) - (len(letters) % 4 == 1)] + "==")
