@@ -28,19 +28,20 @@ from pop3frames.export.accounts import Account
 from pop3frames.export.culprits import Culprits
 from pop3frames.export.deletion import WOULD_HIDE, Deleting
 from pop3frames.export.progress import Progress, ProgressBar
+from pop3frames.export.renumbering import Renumbering
 from pop3frames.export.report import UIDL, DeletionReport, ExportReport, Tally
 from pop3frames.export.selection import HEADERS_AHEAD, Ages, Listing, Selection
 from pop3frames.frames.dataset import Dataset
 from pop3frames.frames.ledger import Known
 from pop3frames.frames.parts import PartWriter
 from pop3frames.frames.schema import column_name
+from pop3frames.message import Message
 from pop3frames.protocol.grammar import DEFAULT_LIMITS
 
 RECEIVED_AT = column_name("received_at")
 COMMIT_OCTETS = 256 << 20  # of raw mail: parts of 64 to 256 MB, the size readers like
 COMMIT_SECONDS = 60.0  # a crash costs at most a minute of fetching again
 MOST_LOSSES = 5  # connections lost one after another, with nothing stored in between, before a run gives up
-RENUMBERED = 5  # a mailbox of at least so many mails, none of them known, is worth a warning
 PAUSES = Retry()  # between a lost session and the next: longer and longer, whatever the sessions brought
 LONGEST_PAUSE = 6  # doublings: some 16 seconds
 MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
@@ -91,7 +92,7 @@ def export_mailbox(
     writer = dataset.writer(account.name, known)
     account = account.asked()
     with ProgressBar(account.name, progress) as bar:
-        run = _Run(account, known, writer, bar, keep_raw, dataset if delete else None, selection, stop)
+        run = _Run(account, dataset, known, writer, bar, keep_raw, delete, selection, stop)
         try:
             run.drain()
         except (POP3ConnectionError, POP3ExportError) as exc:
@@ -105,11 +106,12 @@ class _Run:
     """One export: passes over the mailbox, each in a session of its own, until nothing is left to fetch."""
 
     account: Account
+    dataset: Dataset
     known: Known
     writer: PartWriter
     bar: ProgressBar
     keep_raw: bool
-    deleting_after: Dataset | None  # the dataset, where what it holds is to be deleted from the server
+    delete: bool
     selection: Selection
     stop: Callable[[], bool] | None
     tally: Tally = field(default_factory=Tally)
@@ -128,6 +130,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.ages = Ages(self.selection)
+        self.renumbering = Renumbering(self.dataset, self.known)
 
     def drain(self) -> None:
         """Fetch until the mailbox has nothing new. After a lost connection, go on in a new one."""
@@ -174,16 +177,20 @@ class _Run:
         if self.first is None:
             self.first = set(map(listing.key, listing.numbers))
         numbers = [number for number in listing.numbers if listing.key(number) in self.first]
+        self.staged_all, self.fetched, self.refusals = True, {}, 0
         waiting = self._unknown(listing, numbers)
+        self.renumbering.begin(listing)
+        if sampled := self.renumbering.recognise(session, listing, waiting, self._goes_on):
+            self.tally.octets += sampled
+            waiting, self.staged_all = self._unknown(listing, numbers), False
         chosen = [
             number
             for number in self.selection.admitted(listing, waiting)
             if listing.uidls.get(number) not in self.ages.old
         ]
         self.tally.begin(len(numbers), len(chosen), skipped=len(waiting) - len(chosen))
-        self.staged_all, self.fetched, self.refusals = True, {}, 0
         if not chosen:
-            session.all_kept = True
+            session.all_kept = self.staged_all
             return listing
         shown = chosen[: self.selection.limit]
         self.bar.start(len(shown), listing.octets(shown))
@@ -199,15 +206,12 @@ class _Run:
 
     def _unknown(self, listing: Listing, numbers: list[int]) -> list[int]:
         """Those of the messages that the dataset does not have, and those that are too large for it."""
-        waiting = [
+        return [
             number
             for number in numbers
             if not self._holds(listing.uidls.get(number))
             or listing.sizes.get(number, 0) > DEFAULT_LIMITS.message
         ]
-        if len(waiting) == len(numbers) >= RENUMBERED and self.known.uidls and listing.uidls:
-            log.warning("%s: no unique-id is known; has the server renumbered its mail?", self.account.name)
-        return waiting
 
     def _holds(self, uidl: str | None) -> bool:
         """Whether the dataset has that mail."""
@@ -242,7 +246,7 @@ class _Run:
 
     def _delete(self, session: Session, listing: Listing) -> Deleting | None:
         """Mark what the rules select and the dataset holds, from earlier runs too."""
-        if self.deleting_after is None:
+        if not self.delete:
             return None
         there = set(listing.uidls.values())
         # Marked before a loss and not listed any more: only the server knows why.
@@ -250,13 +254,13 @@ class _Run:
         self.deleted = DeletionReport(self.account.name, unknown=gone)
         if self.stopped:
             return None
-        wanted = self._to_delete(self.deleting_after, listing)
+        wanted = self._to_delete(listing)
         if session.quit_hides_mail and not session.all_kept:  # so there will be no QUIT
             self.deleted.refused = dict.fromkeys(wanted, WOULD_HIDE)
             return None
         deleting = Deleting(self.deleted, wanted)
         try:
-            safe = self.deleting_after.safe(self.account.name, set(wanted))
+            safe = self.dataset.safe(self.account.name, set(wanted))
             stored_only = deleting.mark(session, listing.sizes, safe, fetched=self.fetched)
         except POP3ConnectionError:
             deleting.lost()
@@ -264,19 +268,20 @@ class _Run:
         session.all_kept = session.all_kept and stored_only
         return deleting
 
-    def _to_delete(self, dataset: Dataset, listing: Listing) -> list[str]:
+    def _to_delete(self, listing: Listing) -> list[str]:
         """What the rules select and the dataset has."""
         admitted = map(listing.uidls.get, self.selection.admitted(listing, listing.uidls))
         wanted = [uidl for uidl in admitted if uidl is not None and self._holds(uidl)]
         if self.selection.since is None:
             return wanted
-        rows = dataset.to_table([UIDL, RECEIVED_AT], self.account.name).to_pydict()
+        rows = self.dataset.to_table([UIDL, RECEIVED_AT], self.account.name).to_pydict()
         dates = zip(rows[UIDL], rows[RECEIVED_AT], strict=True)
         old = {uidl for uidl, date in dates if date is not None and date < self.selection.since}
         return [uidl for uidl in wanted if uidl not in old]
 
     def _commit(self) -> None:
         self.committed_at, self.uncommitted = time.monotonic(), 0
+        self.renumbering.settle()
         if self.writer.rows:  # none: nothing is staged, or the disk refused it and the next run fetches it
             flags = self.writer.rows - self.tally.staged
             commit = self.writer.commit()
@@ -358,15 +363,20 @@ class _Run:
             self.tally.skipped += 1
             self.ages.old.update({uidl} if uidl else ())
             self.staged_all = False
-        elif self.writer.add([row]):
-            self.tally.staged += 1
-            self.losses = 0
-            if uidl is not None:
-                # One that begins with a dot may have lost another on the way: to be looked at again.
-                self.fetched[uidl] = None if raw.startswith(b".") else row.content_hash
         else:
-            self.staged_all = False  # stored before, perhaps without its bytes
+            self._stage(row, raw, uidl)
         self.bar.step(len(raw))
+
+    def _stage(self, row: Message, raw: bytes, uidl: str | None) -> None:
+        self.renumbering.arrived(uidl, row.content_hash)
+        if not self.writer.add([row]):
+            self.staged_all = False  # stored before, perhaps without its bytes
+            return
+        self.tally.staged += 1
+        self.losses = 0
+        if uidl is not None:
+            # One that begins with a dot may have lost another on the way: to be looked at again.
+            self.fetched[uidl] = None if raw.startswith(b".") else row.content_hash
 
     def _fail(self, number: int, uidl: str | None, reason: str) -> None:
         self.tally.fail(number, uidl, reason)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pandas
 
     from pop3frames.frames.pruning import Pruning
+    from pop3frames.frames.renumbering import Key
     from pop3frames.frames.replacement import Replacement
     from pop3frames.frames.verification import Verification
 
@@ -169,6 +170,26 @@ class Dataset:
         """SHA-256 by unique-id, of those mails whose original bytes are here: read back now, and compared."""
         found = self._each(account, lambda parts: [safe_hashes(part.path, uidls) for part in parts])
         return {uidl: digest for each in found for uidl, digest in each.items()}
+
+    def rows_with(
+        self, account: str, column: str, values: Collection[Any], columns: Sequence[str]
+    ) -> list[tuple[Any, ...]]:
+        """The cells `columns` of the rows whose `column` is one of `values`; times as integers."""
+        from pop3frames.frames.renumbering import matching
+
+        return self._each(
+            account,
+            lambda parts: [row for part in parts for row in matching(part.path, column, values, columns)],
+        )
+
+    def renumber(self, known: Known, names: Mapping[Key, str]) -> int:
+        """Give rows, by unique-id and content hash, the unique-ids under which the server has them now.
+
+        As safe as `compact`. How many rows changed; one whose new unique-id is stored already does not.
+        """
+        from pop3frames.frames.renumbering import renumber
+
+        return renumber(self.path, known, names)
 
     def compact(self, account: str | None = None) -> list[Replacement]:
         """Merges the small parts of one account, or of all, into parts of about 128 MB.

@@ -150,14 +150,20 @@ def test_mail_without_a_unique_id_of_its_own_stays(folder: Path, ids_told: dict[
     assert sorted(set(FIVE_IDS) - set(stays)) == states(report)[0]
 
 
-def test_a_migrated_mailbox_is_stored_again_and_goes_under_its_new_ids(folder: Path) -> None:
-    """Old rows stay, new ones come: nothing is deleted on the word of an old one."""
-    with EmbeddedServer(FIVE, faults=[Rearrange(migrated, connections={2})]) as server:
+def test_a_migrated_mailbox_goes_under_its_new_ids_after_a_comparison(folder: Path) -> None:
+    """Its rows have the new ids by a hint, and nothing is deleted on that: each mail is fetched first."""
+    with (
+        EmbeddedServer(FIVE, faults=[Rearrange(migrated, connections={2})]) as server,
+        Relay(server.port) as relay,
+    ):
         exported(server, folder)
-        report = emptied(server, folder)
+        report = export_mailbox(account_at(relay.port, server.password), folder, keep_raw=True, delete=True)
+        asked = {line for line in bytes(relay.capture).split(b"\r\n") if line.startswith(b"RETR ")}
         assert [] == left(server)
-    assert (5, 5, 0, 0, 0) == counts(report)
-    assert 10 == len(stored(folder))
+    assert {b"RETR %d" % number for number in range(1, 6)} == asked
+    assert (5, 0, 5, 0, 0) == counts(report)
+    assert [f"new-{uidl}" for uidl in FIVE_IDS] == stored(folder)
+    assert_nothing_lost(FIVE, [], folder)
 
 
 # What fails
