@@ -278,6 +278,13 @@ class Session:
         except POP3Error:
             return False
 
+    @property
+    def login_delay(self) -> int:
+        """Seconds from one login to the next, as the server asks (RFC 2449 section 6.5); 0: it does not."""
+        with self.typed_errors("CAPA"):
+            words = getattr(self.client, "known_capabilities", {}).get("LOGIN-DELAY") or ["0"]
+        return int(words[0]) if words[0].isascii() and words[0].isdigit() else 0
+
     def quit(self) -> bool:
         """QUIT, or a forced close when it fails; True only when the server confirmed (RFC 1939 section 6)."""
         try:

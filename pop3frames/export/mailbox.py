@@ -44,6 +44,8 @@ COMMIT_SECONDS = 60.0  # a crash costs at most a minute of fetching again
 MOST_LOSSES = 5  # connections lost one after another, with nothing stored in between, before a run gives up
 PAUSES = Retry()  # between a lost session and the next: longer and longer, whatever the sessions brought
 LONGEST_PAUSE = 6  # doublings: some 16 seconds
+MOST_SLICES = 1000  # of a mailbox that a server shows piece by piece, in one run
+LONGEST_DELAY = 600.0  # seconds between two logins that a run waits for
 MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
 
 
@@ -126,6 +128,7 @@ class _Run:
     committed_at: float = field(default_factory=time.monotonic)
     losses: int = 0
     sessions: int = 0  # that were lost, in the whole run
+    slices: int = 0  # sessions behind which the server hid what they had fetched
     first: set[str | int] | None = None  # what the first session listed; what comes later is the next run's
 
     def __post_init__(self) -> None:
@@ -133,17 +136,19 @@ class _Run:
         self.renumbering = Renumbering(self.dataset, self.known)
 
     def drain(self) -> None:
-        """Fetch until the mailbox has nothing new. After a lost connection, go on in a new one."""
+        """Sessions until nothing is left to fetch: a new one after a loss, and for what the server hid."""
         handler = self.account.handler()
         while True:
-            established = False
+            established, began = False, time.monotonic()
             try:
                 with handler.operation(ahead=LISTINGS) as session:
                     established = True
                     deleting = self._delete(session, self._pass(session))
+                    hides, delay = session.quit_hides_mail, session.login_delay
                 if deleting is not None:
                     deleting.settle(session)
-                return
+                if not hides or not self._shows_more(session, began + delay):
+                    return
             except POP3ConnectionError as exc:
                 self.losses += 1
                 if not established or not self.tally.listed or self.losses >= MOST_LOSSES:
@@ -154,12 +159,42 @@ class _Run:
                 self.sessions += 1
                 PAUSES.sleep(PAUSES.delay(min(self.sessions, LONGEST_PAUSE)))
             except POP3BusyError as exc:
+                if self.slices:
+                    log.warning("%s: there may be more mail (%s): run it again later", self.account.name, exc)
+                    return
                 if not self.losses:
                     raise
                 raise POP3ConnectionError(
                     f"the connection was lost, and the server does not let us in again yet ({exc}): "
                     "run it again later"
                 ) from exc
+
+    def _shows_more(self, session: Session, login_at: float) -> bool:
+        """After a session whose QUIT hides what it fetched: whether to look what is listed now, and when.
+
+        Gmail lists the oldest mail only, until that is fetched and a QUIT hides it.
+        """
+        name = self.account.name
+        if not session.quit_confirmed:
+            told = "was not all stored" if self.keep_raw else "is stored without its bytes (keep_raw)"
+            log.warning("%s: ended without QUIT, which hides what was fetched and %s", name, told)
+            log.warning("%s: a server that lists only a part of its mail goes on listing this one", name)
+            return False
+        pause = max(0.0, login_at - time.monotonic())
+        if self.tally.new == self.tally.hidden or self.stopped or not self._room(1):
+            return False
+        if self.slices == MOST_SLICES or pause > LONGEST_DELAY:
+            log.warning("%s: there may be more mail: run it again later", name)
+            return False
+        self.slices += 1
+        self.tally.hide()
+        self.first, self.losses = None, 0
+        if pause:
+            log.info("%s: next login in %.0f s, as the server wants it", name, pause)
+        while pause > 0 and self._goes_on():
+            PAUSES.sleep(min(1.0, pause))
+            pause -= 1.0
+        return not self.stopped
 
     def report(self) -> ExportReport:
         return self.tally.report(
@@ -251,7 +286,8 @@ class _Run:
         there = set(listing.uidls.values())
         # Marked before a loss and not listed any more: only the server knows why.
         gone = [uidl for uidl in self.deleted.unknown if uidl not in there] if self.deleted else []
-        self.deleted = DeletionReport(self.account.name, unknown=gone)
+        confirmed = self.deleted.confirmed if self.deleted else []  # in sessions before this one
+        self.deleted = DeletionReport(self.account.name, confirmed, unknown=gone)
         if self.stopped:
             return None
         wanted = self._to_delete(listing)

@@ -112,8 +112,13 @@ class Tally:
     left: int = 0  # neither fetched nor failed yet
     staged: int = 0  # wait for a commit: not stored yet
     new: int = 0
+    hidden: int = 0  # of the new ones: those that earlier sessions stored, and the server hides since
     octets: int = 0
     failed: list[FailedMessage] = field(default_factory=list)
+
+    def hide(self) -> None:
+        """What is stored by now will not be listed again in this run."""
+        self.hidden, self.listed = self.new, 0
 
     def begin(self, listed: int, chosen: int, skipped: int) -> None:
         """A session that lists so many, of which so many are to be fetched, and so many left out."""
@@ -128,7 +133,7 @@ class Tally:
         """The counts as they stand: what is staged is not stored."""
         left, failed = self.left + self.staged, tuple(self.failed)
         accounted = self.new + self.skipped + len(failed) + left
-        known = max(0, self.listed - accounted)
+        known = max(0, self.listed + self.hidden - accounted)
         seconds = time.monotonic() - self.started
         return ExportReport(
             account=account,

@@ -22,8 +22,8 @@ from pop3frames.frames.batches import to_dataframe
 from pop3frames.frames.ledger import Known
 from pop3frames.frames.originals import safe_hashes
 from pop3frames.frames.parquet import storage_errors
-from pop3frames.frames.parts import Commit, PartWriter, sweep
-from pop3frames.frames.schema import SCHEMA
+from pop3frames.frames.parts import STAGING, Commit, PartWriter, sweep
+from pop3frames.frames.schema import SCHEMA, column_name
 from pop3frames.frames.snapshot import Part, folder_name, numbered_parts, settled
 from pop3frames.frames.versions import conformed_part
 from pop3frames.frames.views import arrow_dataset, duckdb_view, renamed
@@ -42,6 +42,17 @@ _T = TypeVar("_T")
 
 PART_BYTES = 128 << 20  # of a file; readers like 64 to 256 MB
 ONE_DAY = 86_400.0
+
+
+def enclosing_dataset(path: Path) -> Path | None:
+    """The dataset in which a file of this path would lie, where Parquet readers took it for a part."""
+    folder = path.expanduser().absolute().parent
+    for each in (folder, *folder.parents):
+        if (each / STAGING).is_dir():
+            return each
+    if any(folder.glob("*/part-*.parquet")):  # a copy, made without the folder for staging
+        return folder
+    return folder.parent if any(folder.glob("part-*.parquet")) else None
 
 
 class Dataset:
@@ -165,6 +176,16 @@ class Dataset:
         Like a table of contents, it must be made again after an export or a compaction.
         """
         return duckdb_view(name, self.parts(account))
+
+    def sizes(self, account: str) -> dict[str, int]:
+        """Octets by unique-id, of mail fetched under it: not from parts that `renumber` has changed."""
+        names = [column_name("uidl"), column_name("size")]
+        tables = self._each(
+            account,
+            lambda parts: [conformed_part(part.path, names) for part in parts if not part.renumbered],
+        )
+        rows = pa.concat_tables([SCHEMA.empty_table().select(names), *tables]).to_pydict()
+        return dict(zip(*rows.values(), strict=True))
 
     def safe(self, account: str, uidls: Container[str]) -> dict[str, str]:
         """SHA-256 by unique-id, of those mails whose original bytes are here: read back now, and compared."""
