@@ -214,6 +214,7 @@ class _Run:
         numbers = [number for number in listing.numbers if listing.key(number) in self.first]
         self.staged_all, self.fetched, self.refusals = True, {}, 0
         waiting = self._unknown(listing, numbers)
+        self.tally.begin(len(numbers), len(waiting), skipped=0)
         self.renumbering.begin(listing)
         if sampled := self.renumbering.recognise(session, listing, waiting, self._goes_on):
             self.tally.octets += sampled

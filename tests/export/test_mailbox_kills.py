@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from export.mailboxes import digests, hashes, ids, mails, rows, stored
 
 from pop3frames.frames.dataset import Dataset
-from pop3frames.server.embedded import EmbeddedServer
 
-HERE = Path(__file__).parent
 MAILS = mails(36)
 RANDOM_KILLS = 21
 CHOSEN_KILLS = [(call, at) for call in ("link", "fsync", "recv_into", "unlink") for at in (1, 2, 5, 6)]
 
 Export = Callable[..., tuple[str, float]]
-
-
-@pytest.fixture(scope="module")
-def export() -> Iterator[Export]:
-    """`export(folder, **order)`: an export of MAILS in a process of its own; how it ended, in what time."""
-    program = subprocess.Popen(
-        [sys.executable, str(HERE / "exporting.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={"PYTHONPATH": str(HERE.parent)},
-    )
-    assert program.stdin is not None
-    assert program.stdout is not None
-
-    def export(folder: Path, **order: Any) -> tuple[str, float]:
-        # A server of its own for each: no lock of a killed session is in the way.
-        with EmbeddedServer(MAILS) as server:
-            order |= {"folder": str(folder), "port": server.port, "password": server.password}
-            print(json.dumps(order), file=program.stdin, flush=True)
-            ended, seconds = json.loads(program.stdout.readline())
-        return ended, seconds
-
-    yield export
-    program.communicate()
 
 
 def assert_whole(folder: Path) -> None:
