@@ -121,6 +121,7 @@ class _Run:
     stopped: bool = False
     staged_all: bool = True  # whether every RETR of the session at hand became a row
     fetched: dict[str, str | None] = field(default_factory=dict)  # SHA-256 of those RETRed in this session
+    earlier: set[str] = field(default_factory=set)  # unique-ids fetched in the sessions before
     deleted: DeletionReport | None = None
     flagged: set[str] = field(default_factory=set)  # unique-ids with a row, of messages that count as failed
     refusals: int = 0  # of RETR, one after another
@@ -139,15 +140,15 @@ class _Run:
         """Sessions until nothing is left to fetch: a new one after a loss, and for what the server hid."""
         handler = self.account.handler()
         while True:
-            established, began = False, time.monotonic()
+            established = False
             try:
                 with handler.operation(ahead=LISTINGS) as session:
-                    established = True
+                    established, login_at = True, time.monotonic()
                     deleting = self._delete(session, self._pass(session))
                     hides, delay = session.quit_hides_mail, session.login_delay
                 if deleting is not None:
                     deleting.settle(session)
-                if not hides or not self._shows_more(session, began + delay):
+                if not hides or not self._shows_more(session, login_at + delay):
                     return
             except POP3ConnectionError as exc:
                 self.losses += 1
@@ -169,7 +170,7 @@ class _Run:
                     "run it again later"
                 ) from exc
 
-    def _shows_more(self, session: Session, login_at: float) -> bool:
+    def _shows_more(self, session: Session, not_before: float) -> bool:
         """After a session whose QUIT hides what it fetched: whether to look what is listed now, and when.
 
         Gmail lists the oldest mail only, until that is fetched and a QUIT hides it.
@@ -180,14 +181,13 @@ class _Run:
             log.warning("%s: ended without QUIT, which hides what was fetched and %s", name, told)
             log.warning("%s: a server that lists only a part of its mail goes on listing this one", name)
             return False
-        pause = max(0.0, login_at - time.monotonic())
-        if self.tally.new == self.tally.hidden or self.stopped or not self._room(1):
+        pause = max(0.0, not_before - time.monotonic())
+        if not self.fetched or self.stopped or not self._room(1):
             return False
         if self.slices == MOST_SLICES or pause > LONGEST_DELAY:
             log.warning("%s: there may be more mail: run it again later", name)
             return False
         self.slices += 1
-        self.tally.hide()
         self.first, self.losses = None, 0
         if pause:
             log.info("%s: next login in %.0f s, as the server wants it", name, pause)
@@ -212,7 +212,10 @@ class _Run:
         if self.first is None:
             self.first = set(map(listing.key, listing.numbers))
         numbers = [number for number in listing.numbers if listing.key(number) in self.first]
+        self.earlier.update(self.fetched)
         self.staged_all, self.fetched, self.refusals = True, {}, 0
+        if self.slices:
+            self.tally.hidden = self.tally.new - sum(uidl in self.earlier for uidl in listing.uidls.values())
         waiting = self._unknown(listing, numbers)
         self.tally.begin(len(numbers), len(waiting), skipped=0)
         self.renumbering.begin(listing)

@@ -112,13 +112,9 @@ class Tally:
     left: int = 0  # neither fetched nor failed yet
     staged: int = 0  # wait for a commit: not stored yet
     new: int = 0
-    hidden: int = 0  # of the new ones: those that earlier sessions stored, and the server hides since
+    hidden: int = 0  # of the new ones: stored by earlier sessions and not listed any more
     octets: int = 0
     failed: list[FailedMessage] = field(default_factory=list)
-
-    def hide(self) -> None:
-        """What is stored by now will not be listed again in this run."""
-        self.hidden, self.listed = self.new, 0
 
     def begin(self, listed: int, chosen: int, skipped: int) -> None:
         """A session that lists so many, of which so many are to be fetched, and so many left out."""
