@@ -6,7 +6,7 @@ import re
 
 import click
 
-_WRITTEN = re.compile(r"(\d{1,12}(?:\.\d{1,3})?) ?([kmg]?)(i?)b?", re.IGNORECASE)
+_WRITTEN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?([kmg]?)(i?)b?", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3}
 
 

@@ -15,30 +15,27 @@ from pathlib import Path
 
 from pop3frames.client.connection import LISTINGS
 from pop3frames.client.retry import Retry
-from pop3frames.client.rows import as_row, oversized_row
+from pop3frames.client.rows import as_row
 from pop3frames.client.session import Session, log
 from pop3frames.errors import (
     POP3BusyError,
-    POP3CommandError,
     POP3ConnectionError,
     POP3ExportError,
     POP3UsageError,
 )
 from pop3frames.export.accounts import Account
+from pop3frames.export.clearing import Clearing
 from pop3frames.export.culprits import Culprits
-from pop3frames.export.deletion import WOULD_HIDE, Deleting
+from pop3frames.export.oversized import Oversized
 from pop3frames.export.progress import Progress, ProgressBar
 from pop3frames.export.renumbering import Renumbering
-from pop3frames.export.report import UIDL, DeletionReport, ExportReport, Tally
+from pop3frames.export.report import ExportReport, Tally
 from pop3frames.export.selection import HEADERS_AHEAD, Ages, Listing, Selection
 from pop3frames.frames.dataset import Dataset
 from pop3frames.frames.ledger import Known
 from pop3frames.frames.parts import PartWriter
-from pop3frames.frames.schema import column_name
 from pop3frames.message import Message
-from pop3frames.protocol.grammar import DEFAULT_LIMITS
 
-RECEIVED_AT = column_name("received_at")
 COMMIT_OCTETS = 256 << 20  # of raw mail: parts of 64 to 256 MB, the size readers like
 COMMIT_SECONDS = 60.0  # a crash costs at most a minute of fetching again
 MOST_LOSSES = 5  # connections lost one after another, with nothing stored in between, before a run gives up
@@ -122,8 +119,6 @@ class _Run:
     staged_all: bool = True  # whether every RETR of the session at hand became a row
     fetched: dict[str, str | None] = field(default_factory=dict)  # SHA-256 of those RETRed in this session
     earlier: set[str] = field(default_factory=set)  # unique-ids fetched in the sessions before
-    deleted: DeletionReport | None = None
-    flagged: set[str] = field(default_factory=set)  # unique-ids with a row, of messages that count as failed
     refusals: int = 0  # of RETR, one after another
     uncommitted: int = 0  # octets fetched since the last commit
     committed_at: float = field(default_factory=time.monotonic)
@@ -135,6 +130,8 @@ class _Run:
     def __post_init__(self) -> None:
         self.ages = Ages(self.selection)
         self.renumbering = Renumbering(self.dataset, self.known)
+        self.oversized = Oversized(self.known, self.writer, self.culprits)
+        self.clearing = Clearing(self.account.name, self.dataset, self.selection, self._holds)
 
     def drain(self) -> None:
         """Sessions until nothing is left to fetch: a new one after a loss, and for what the server hid."""
@@ -144,7 +141,9 @@ class _Run:
             try:
                 with handler.operation(ahead=LISTINGS) as session:
                     established, login_at = True, time.monotonic()
-                    deleting = self._delete(session, self._pass(session))
+                    listing, deleting = self._pass(session), None
+                    if self.delete:
+                        deleting = self.clearing.mark(session, listing, self.fetched, stopped=self.stopped)
                     hides, delay = session.quit_hides_mail, session.login_delay
                 if deleting is not None:
                     deleting.settle(session)
@@ -197,9 +196,8 @@ class _Run:
         return not self.stopped
 
     def report(self) -> ExportReport:
-        return self.tally.report(
-            self.account.name, (commit.path for commit in self.writer.commits), self.deleted
-        )
+        parts = (commit.path for commit in self.writer.commits)
+        return self.tally.report(self.account.name, parts, self.clearing.report)
 
     def _goes_on(self) -> bool:
         """False from the moment at which whoever started the run wants it to end."""
@@ -234,7 +232,7 @@ class _Run:
         shown = chosen[: self.selection.limit]
         self.bar.start(len(shown), listing.octets(shown))
         try:
-            for numbers in self._rounds(session, listing, self._without_oversized(session, listing, chosen)):
+            for numbers in self._rounds(session, listing, self._fetchable(session, listing, chosen)):
                 self._fetch(session, listing, numbers)
         finally:
             # Whole messages are stored whatever ended the pass, Ctrl-C too; a failed commit explains itself.
@@ -248,13 +246,12 @@ class _Run:
         return [
             number
             for number in numbers
-            if not self._holds(listing.uidls.get(number))
-            or listing.sizes.get(number, 0) > DEFAULT_LIMITS.message
+            if not self._holds(listing.uidls.get(number)) or self.oversized.reason(listing, number)
         ]
 
     def _holds(self, uidl: str | None) -> bool:
         """Whether the dataset has that mail."""
-        return uidl in self.known.uidls and uidl not in self.flagged
+        return uidl in self.known.uidls and uidl not in self.oversized.flagged
 
     def _rounds(self, session: Session, listing: Listing, asked: list[int]) -> Iterator[list[int]]:
         """What to RETR next: as many as the limit allows and, where dates decide, those some headers tell."""
@@ -283,42 +280,6 @@ class _Run:
             return most
         return min(most, self.selection.limit - self.tally.new - self.tally.staged)
 
-    def _delete(self, session: Session, listing: Listing) -> Deleting | None:
-        """Mark what the rules select and the dataset holds, from earlier runs too."""
-        if not self.delete:
-            return None
-        there = set(listing.uidls.values())
-        # Marked before a loss and not listed any more: only the server knows why.
-        gone = [uidl for uidl in self.deleted.unknown if uidl not in there] if self.deleted else []
-        confirmed = self.deleted.confirmed if self.deleted else []  # in sessions before this one
-        self.deleted = DeletionReport(self.account.name, confirmed, unknown=gone)
-        if self.stopped:
-            return None
-        wanted = self._to_delete(listing)
-        if session.quit_hides_mail and not session.all_kept:  # so there will be no QUIT
-            self.deleted.refused = dict.fromkeys(wanted, WOULD_HIDE)
-            return None
-        deleting = Deleting(self.deleted, wanted)
-        try:
-            safe = self.dataset.safe(self.account.name, set(wanted))
-            stored_only = deleting.mark(session, listing.sizes, safe, fetched=self.fetched)
-        except POP3ConnectionError:
-            deleting.lost()
-            raise
-        session.all_kept = session.all_kept and stored_only
-        return deleting
-
-    def _to_delete(self, listing: Listing) -> list[str]:
-        """What the rules select and the dataset has."""
-        admitted = map(listing.uidls.get, self.selection.admitted(listing, listing.uidls))
-        wanted = [uidl for uidl in admitted if uidl is not None and self._holds(uidl)]
-        if self.selection.since is None:
-            return wanted
-        rows = self.dataset.to_table([UIDL, RECEIVED_AT], self.account.name).to_pydict()
-        dates = zip(rows[UIDL], rows[RECEIVED_AT], strict=True)
-        old = {uidl for uidl, date in dates if date is not None and date < self.selection.since}
-        return [uidl for uidl in wanted if uidl not in old]
-
     def _commit(self) -> None:
         self.committed_at, self.uncommitted = time.monotonic(), 0
         self.renumbering.settle()
@@ -328,35 +289,18 @@ class _Run:
             self.tally.new += max(0, commit.rows - flags) if commit else 0
             self.tally.staged = 0
 
-    def _without_oversized(self, session: Session, listing: Listing, waiting: list[int]) -> list[int]:
+    def _fetchable(self, session: Session, listing: Listing, waiting: list[int]) -> list[int]:
         """The messages to RETR; the others, too large or twice fatal to a connection, count as failed."""
         asked = []
         for number in waiting:
-            size, uidl = listing.sizes.get(number, 0), listing.uidls.get(number)
-            if size > DEFAULT_LIMITS.message:
-                self._flag(session, number, uidl, size)
-                self._fail(number, uidl, f"LISTed with {size} octets, the limit is {DEFAULT_LIMITS.message}")
-            elif reason := self.culprits.verdict(listing.key(number)):
-                self._fail(number, uidl, reason)
+            if reason := self.oversized.reason(listing, number):
+                self.oversized.flag(session, listing, number)
+            reason = reason or self.culprits.verdict(listing.key(number))
+            if reason:
+                self._fail(number, listing.uidls.get(number), reason)
             else:
                 asked.append(number)
         return sorted(asked, key=lambda number: self.culprits.blamed(listing.key(number)))
-
-    def _flag(self, session: Session, number: int, uidl: str | None, size: int) -> None:
-        """A row with the headers only, so that the table shows what is missing."""
-        if uidl is None or uidl in self.known.uidls or uidl in self.flagged or self.culprits.blamed(uidl):
-            return
-        try:
-            header = session.top(number, 0)
-        except POP3CommandError as exc:
-            log.warning("message %d has no header to show: %s", number, exc)
-            return
-        except POP3ConnectionError:
-            self.culprits.blame(uidl)
-            raise
-        row = oversized_row(header, number, account=self.account.name, uidl=uidl, size=size)
-        self.writer.add([row])
-        self.flagged.add(uidl)
 
     def _fetch(self, session: Session, listing: Listing, numbers: Sequence[int]) -> None:
         done = 0

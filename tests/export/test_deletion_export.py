@@ -14,7 +14,7 @@ from export.mailboxes import ANN, account_at, account_of, counts, ids, mail, mai
 from lab.relay import Relay
 
 from pop3frames.errors import POP3ConnectionError, POP3ExportError, POP3UsageError
-from pop3frames.export import mailbox
+from pop3frames.export import clearing, mailbox
 from pop3frames.export.mailbox import ExportReport, export_mailbox
 from pop3frames.export.progress import Progress
 from pop3frames.frames.dataset import Dataset
@@ -59,13 +59,13 @@ def test_what_was_stored_goes_without_being_fetched_again(folder: Path, pipelini
 def test_when_dele_arrives_the_mail_is_in_the_dataset(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen at the moment of each mark."""
     seen: list[set[bytes]] = []
-    original = mailbox.Deleting.mark
+    original = clearing.Deleting.mark
 
     def noted(*arguments: Any, **options: Any) -> bool:
         seen.append(durable(folder))
         return original(*arguments, **options)
 
-    monkeypatch.setattr(mailbox.Deleting, "mark", noted)
+    monkeypatch.setattr(clearing.Deleting, "mark", noted)
     with EmbeddedServer(FIVE) as server:
         emptied(server, folder)
     assert [{message.raw for message in FIVE}] == seen
@@ -183,7 +183,7 @@ def test_an_oversized_message_stays_in_this_and_in_later_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its row has headers only."""
-    monkeypatch.setattr(mailbox, "DEFAULT_LIMITS", Limits(message=3000))
+    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     served = [mail(1), mail(2, octets=9000), mail(3)]
     with EmbeddedServer(served) as server:
         assert (["uid-00001", "uid-00003"], [], []) == states(emptied(server, folder))

@@ -35,7 +35,6 @@ from lab.relay import Relay
 from lab.scripted import ScriptedServer
 
 from pop3frames.errors import POP3ConnectionError
-from pop3frames.export import mailbox
 from pop3frames.export.deletion import commit_deletions
 from pop3frames.export.mailbox import ExportReport, export_mailbox
 from pop3frames.frames.dataset import Dataset
@@ -191,7 +190,7 @@ def test_the_row_of_a_mail_too_large_to_fetch_is_renumbered_too(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has no hash: the hint alone tells, once the sample has confirmed the others. It counts as failed."""
-    monkeypatch.setattr(mailbox, "DEFAULT_LIMITS", Limits(message=3000))
+    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     box = [mail(1, octets=9000), *mails(9)[1:]]
     with EmbeddedServer(box) as server:
         assert (9, 8, 0, 1, 0) == counts(export_mailbox(account_of(server), folder))
