@@ -150,8 +150,11 @@ class Session:
 
     def usable_ids(self) -> dict[int, str]:
         """Unique-ids that occur once: RFC 1939 section 7 lets a server give one to several equal messages."""
-        times = Counter(self.unique_ids().values())
-        return {number: uidl for number, uidl in self.unique_ids().items() if times[uidl] == 1}
+        uidls = self.unique_ids()
+        if len(set(uidls.values())) == len(uidls):  # as nearly everywhere; there may be a million
+            return uidls
+        times = Counter(uidls.values())
+        return {number: uidl for number, uidl in uidls.items() if times[uidl] == 1}
 
     def retrieve(self, numbers: Sequence[int], sizes: Mapping[int, int]) -> Iterator[Fetched]:
         """Number and raw message, or why that message failed, for each number in order."""

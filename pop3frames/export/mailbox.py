@@ -125,7 +125,7 @@ class _Run:
     losses: int = 0
     sessions: int = 0  # that were lost, in the whole run
     slices: int = 0  # sessions behind which the server hid what they had fetched
-    first: set[str | int] | None = None  # what the first session listed; what comes later is the next run's
+    first: Listing | None = None  # what comes later is the next run's
 
     def __post_init__(self) -> None:
         self.ages = Ages(self.selection)
@@ -207,9 +207,7 @@ class _Run:
     def _pass(self, session: Session) -> Listing:
         """Store what is new and selected."""
         listing = Listing.of(session)
-        if self.first is None:
-            self.first = set(map(listing.key, listing.numbers))
-        numbers = [number for number in listing.numbers if listing.key(number) in self.first]
+        numbers = self._of_this_run(listing)
         self.earlier.update(self.fetched)
         self.staged_all, self.fetched, self.refusals = True, {}, 0
         if self.slices:
@@ -241,12 +239,23 @@ class _Run:
         session.all_kept = self.keep_raw and self.staged_all
         return listing
 
+    def _of_this_run(self, listing: Listing) -> list[int]:
+        """Those that the first session listed: what comes later is the next run's."""
+        if self.first is None:
+            self.first = listing
+        if self.first is listing:
+            return listing.numbers
+        first = set(map(self.first.key, self.first.numbers))
+        return [number for number in listing.numbers if listing.key(number) in first]
+
     def _unknown(self, listing: Listing, numbers: list[int]) -> list[int]:
         """Those of the messages that the dataset does not have, and those that are too large for it."""
+        known, flagged, most = self.known.uidls, self.oversized.flagged, self.oversized.most
+        uidls, sizes = listing.uidls, listing.sizes  # no call for each of a million
         return [
             number
             for number in numbers
-            if not self._holds(listing.uidls.get(number)) or self.oversized.reason(listing, number)
+            if (uidl := uidls.get(number)) not in known or uidl in flagged or sizes.get(number, 0) > most
         ]
 
     def _holds(self, uidl: str | None) -> bool:

@@ -19,11 +19,15 @@ class Oversized:
         self._known, self._writer, self._culprits = known, writer, culprits
         self.flagged: set[str] = set()
 
+    @property
+    def most(self) -> int:
+        """Octets that a message may be LISTed with."""
+        return DEFAULT_LIMITS.message
+
     def reason(self, listing: Listing, number: int) -> str:
         """Why the message is not fetched; empty where it may be."""
         size = listing.sizes.get(number, 0)
-        limit = DEFAULT_LIMITS.message
-        return f"LISTed with {size} octets, the limit is {limit}" if size > limit else ""
+        return f"LISTed with {size} octets, the limit is {self.most}" if size > self.most else ""
 
     def flag(self, session: Session, listing: Listing, number: int) -> None:
         """A row with the headers only, where there is none yet."""
