@@ -31,6 +31,7 @@ from pop3frames.export.progress import Progress, ProgressBar
 from pop3frames.export.renumbering import Renumbering
 from pop3frames.export.report import ExportReport, Tally
 from pop3frames.export.selection import HEADERS_AHEAD, Ages, Listing, Selection
+from pop3frames.export.slices import Slices
 from pop3frames.frames.dataset import Dataset
 from pop3frames.frames.ledger import Known
 from pop3frames.frames.parts import PartWriter
@@ -41,8 +42,6 @@ COMMIT_SECONDS = 60.0  # a crash costs at most a minute of fetching again
 MOST_LOSSES = 5  # connections lost one after another, with nothing stored in between, before a run gives up
 PAUSES = Retry()  # between a lost session and the next: longer and longer, whatever the sessions brought
 LONGEST_PAUSE = 6  # doublings: some 16 seconds
-MOST_SLICES = 1000  # of a mailbox that a server shows piece by piece, in one run
-LONGEST_DELAY = 600.0  # seconds between two logins that a run waits for
 MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
 
 
@@ -124,11 +123,11 @@ class _Run:
     committed_at: float = field(default_factory=time.monotonic)
     losses: int = 0
     sessions: int = 0  # that were lost, in the whole run
-    slices: int = 0  # sessions behind which the server hid what they had fetched
     first: Listing | None = None  # what comes later is the next run's
 
     def __post_init__(self) -> None:
         self.ages = Ages(self.selection)
+        self.slices = Slices(self.account.name, keep_raw=self.keep_raw)
         self.renumbering = Renumbering(self.dataset, self.known)
         self.oversized = Oversized(self.known, self.writer, self.culprits)
         self.clearing = Clearing(self.account.name, self.dataset, self.selection, self._holds)
@@ -159,7 +158,7 @@ class _Run:
                 self.sessions += 1
                 PAUSES.sleep(PAUSES.delay(min(self.sessions, LONGEST_PAUSE)))
             except POP3BusyError as exc:
-                if self.slices:
+                if self.slices.count:
                     log.warning("%s: there may be more mail (%s): run it again later", self.account.name, exc)
                     return
                 if not self.losses:
@@ -170,30 +169,11 @@ class _Run:
                 ) from exc
 
     def _shows_more(self, session: Session, not_before: float) -> bool:
-        """After a session whose QUIT hides what it fetched: whether to look what is listed now, and when.
-
-        Gmail lists the oldest mail only, until that is fetched and a QUIT hides it.
-        """
-        name = self.account.name
-        if not session.quit_confirmed:
-            told = "was not all stored" if self.keep_raw else "is stored without its bytes (keep_raw)"
-            log.warning("%s: ended without QUIT, which hides what was fetched and %s", name, told)
-            log.warning("%s: a server that lists only a part of its mail goes on listing this one", name)
+        """After a session whose QUIT hides what it fetched: whether to look what is listed now."""
+        if not self.slices.moved(session) or not self.fetched or self.stopped or not self._room(1):
             return False
-        pause = max(0.0, not_before - time.monotonic())
-        if not self.fetched or self.stopped or not self._room(1):
-            return False
-        if self.slices == MOST_SLICES or pause > LONGEST_DELAY:
-            log.warning("%s: there may be more mail: run it again later", name)
-            return False
-        self.slices += 1
         self.first, self.losses = None, 0
-        if pause:
-            log.info("%s: next login in %.0f s, as the server wants it", name, pause)
-        while pause > 0 and self._goes_on():
-            PAUSES.sleep(min(1.0, pause))
-            pause -= 1.0
-        return not self.stopped
+        return self.slices.more(not_before, self._goes_on, PAUSES.sleep)
 
     def report(self) -> ExportReport:
         parts = (commit.path for commit in self.writer.commits)
@@ -210,7 +190,7 @@ class _Run:
         numbers = self._of_this_run(listing)
         self.earlier.update(self.fetched)
         self.staged_all, self.fetched, self.refusals = True, {}, 0
-        if self.slices:
+        if self.slices.count:
             self.tally.hidden = self.tally.new - sum(uidl in self.earlier for uidl in listing.uidls.values())
         waiting = self._unknown(listing, numbers)
         self.tally.begin(len(numbers), len(waiting), skipped=0)

@@ -96,12 +96,15 @@ class Renumbering:
             return 0
         count = max(3, min(20, len(provable) // 20))
         sample = random.sample(provable, min(len(provable), count))
-        raws = dict(session.retrieve(sample, listing.sizes))
-        if all(_digest(raw) == found[number][1] for number, raw in raws.items()):
-            self._record({row: listing.uidls[number] for number, row in found.items()})
-        else:
+        octets, other = 0, False
+        for number, raw in session.retrieve(sample, listing.sizes):
+            octets += len(raw) if isinstance(raw, bytes) else 0
+            other = other or _digest(raw) != found[number][1]
+        if other:
             log.warning("%s: it is other mail after all: all of it is fetched", self._known.account)
-        return sum(len(raw) for raw in raws.values() if isinstance(raw, bytes))
+        else:
+            self._record({row: listing.uidls[number] for number, row in found.items()})
+        return octets
 
     def _hinted(
         self, session: Session, listing: Listing, waiting: list[int], goes_on: Callable[[], bool]

@@ -76,7 +76,7 @@ def matching(path: Path, column: str, values: Collection[Any], names: Sequence[s
     found: list[tuple[Any, ...]] = []
     with storage_errors(f"read {path}", OTHERS), pq.ParquetFile(path) as file:
         there = [name for name in dict.fromkeys([column, *names]) if name in file.schema_arrow.names]
-        for group in range(file.num_row_groups):
+        for group in range(file.num_row_groups if column in there else 0):
             hits = [cell in values for cell in file.read_row_group(group, [column]).column(0).to_pylist()]
             if any(hits):
                 table = conform(file.read_row_group(group, there), names, path).filter(mask(hits))

@@ -13,7 +13,7 @@ from export.mailboxes import account_at, account_of, counts, digests, hashes, id
 from lab.relay import Relay
 
 from pop3frames.errors import POP3ConnectionError
-from pop3frames.export import mailbox
+from pop3frames.export import slices
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.server.embedded import EmbeddedServer
 from pop3frames.server.faults import Drop, Rearrange, Say
@@ -146,7 +146,7 @@ def test_a_mailbox_that_always_has_more_is_left_at_last(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The number of slices of a run is bounded."""
-    monkeypatch.setattr(mailbox, "MOST_SLICES", 3)
+    monkeypatch.setattr(slices, "MOST_SLICES", 3)
     arrive = Rearrange(lambda m: [*m, mail(len(stored(folder)) + 100 if folder.exists() else 100)])
     with EmbeddedServer(features=GMAIL, faults=[arrive]) as server:
         report = export_mailbox(account_of(server), folder, keep_raw=True)
