@@ -190,3 +190,14 @@ def test_nothing_new_is_one_session(folder: Path) -> None:
         report = export_mailbox(account_at(relay.port, server.password), folder, keep_raw=True)
         assert 1 == len(relay.from_clients)
     assert (5, 0, 5, 0, 0) == counts(report)
+
+
+def test_what_was_known_and_stays_listed_is_counted_once(folder: Path) -> None:
+    """Stored without a QUIT by an earlier run: it is in each slice, and the rest comes piece by piece."""
+    with EmbeddedServer(mails(4), features=GMAIL) as server:
+        export_mailbox(account_of(server), folder)
+        for message in mails(25)[4:]:
+            server.maildrop.add(message)
+        report = export_mailbox(account_of(server), folder, keep_raw=True)
+        assert ids(mails(4)) == left(server)
+    assert (25, 21, 4, 0, 0) == counts(report)
