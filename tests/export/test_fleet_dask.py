@@ -25,6 +25,8 @@ from pop3frames.server.faults import Stall
 
 distributed = pytest.importorskip("distributed")
 
+pytestmark = pytest.mark.timeout(300)  # workers start anew, which takes long where cores are busy
+
 REFERENCE = "env:POP3FRAMES_FLEET"
 
 
