@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pop3frames.cli.export import EXIT_FAILED_MESSAGES
+from pop3frames.cli.exporting import EXIT_FAILED_MESSAGES, exports
 from pop3frames.cli.failures import plain_errors, stopped
 from pop3frames.cli.shown import show_unfinished
 from pop3frames.errors import POP3Error, printable
@@ -46,11 +46,8 @@ def accounts(file: str, check: bool) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path())
-@click.option("--dataset", required=True, type=click.Path(), help="Folder of the dataset; made if missing.")
-@click.option("--account", "names", multiple=True, help="Only this one; may be given again.  [default: all]")
-@click.option("--keep-raw", is_flag=True, help="Keep the original bytes of every mail as well.")
-@click.option("--delete", is_flag=True, help="Then delete from the servers what is stored with its bytes.")
-@click.option("--attachments", type=click.Path(), metavar="FOLDER", help="Keep decoded attachments there.")
+@exports
+@click.option("--account", "names", multiple=True, help="Only this one; can be repeated.  [default: all]")
 @click.option(
     "--workers", type=click.IntRange(1, 1000), default=4, show_default=True, help="Accounts at once."
 )
@@ -62,25 +59,31 @@ def accounts(file: str, check: bool) -> None:
     help="Sessions a server has at once.",
 )
 @click.option("--dask", metavar="ADDRESS", help="Let the workers of this Dask scheduler do it, not threads.")
-@click.option("--progress/--no-progress", default=None, help="Force the bar on or off.")
-def export_all(file: str, dataset: str, names: tuple[str, ...], dask: str | None, **options: Any) -> None:
+def export_all(
+    file: str,
+    dataset: str,
+    rules: dict[str, Any],
+    names: tuple[str, ...],
+    workers: int,
+    per_host: int,
+    dask: str | None,
+) -> None:
     """Add what is new in the mailboxes of all accounts of FILE to one dataset.
 
-    An account that cannot go on does not stop the others, and the next run goes on with it. Without --delete
-    nothing is deleted from a server. Exit status: 0 everything is stored, 1 the run or an account could not
-    go on, 3 some messages could not be fetched, or with --delete not deleted.
+    An account that cannot go on does not stop the others, and the next run goes on with it. --limit and the
+    like hold for each account. Without --delete nothing is deleted from a server. Exit status: 0 everything
+    selected is stored, 1 the run or an account could not go on, 3 some messages could not be fetched, or
+    with --delete not deleted.
     """
-    if not dataset:
-        raise click.UsageError("--dataset must name a folder")
-    if options["delete"] and not options["keep_raw"]:
-        raise click.UsageError("--delete needs --keep-raw: only mail whose original bytes are kept may go")
     with plain_errors(), stopped():
         from pop3frames.export.accountsfile import load_accounts
         from pop3frames.export.fleet import export_accounts
 
         chosen = _named(load_accounts(file), names)
         with _client(dask) as client:
-            report = export_accounts(chosen, dataset, client=client, **options)
+            report = export_accounts(
+                chosen, dataset, workers=workers, per_host=per_host, client=client, **rules
+            )
     show_unfinished(report)
     click.echo(report.summary)
     click.echo(f"dataset: {Path(dataset).absolute()}")

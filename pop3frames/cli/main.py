@@ -14,6 +14,7 @@ from pop3frames.cli.delete import delete
 from pop3frames.cli.demo import demo
 from pop3frames.cli.doctor import doctor
 from pop3frames.cli.export import export
+from pop3frames.cli.headers import headers
 from pop3frames.cli.serve import serve
 from pop3frames.cli.upkeep import compact, prune, verify
 
@@ -33,6 +34,7 @@ for _command in (
     doctor,
     export,
     export_all,
+    headers,
     prune,
     serve,
     verify,

@@ -48,6 +48,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "utf8": (bool,),
 }
 _SHARED = [key for key in _KINDS if key not in ("name", "username")]
+_NEEDED = {"username", "secret", "hostname", "preset"}  # of the last two one
 _WORDS = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
 _PASSWORD = re.compile(r"pass|pwd|token", re.IGNORECASE)
 _BELONGS_NOT = (
@@ -106,6 +107,7 @@ class _Reading:
     def __init__(self, lines: TomlLines, folder: Path) -> None:
         self._lines, self._folder = lines, folder
         self.mistakes: list[Mistake] = []
+        self._shared: set[str] = set()  # the keys of [defaults], wrong ones too: a mistake is told once
 
     def accounts(self) -> list[Account]:
         """Those without a mistake."""
@@ -113,7 +115,9 @@ class _Reading:
         if isinstance(document, Mistake):
             self.mistakes.append(document._replace(meaning=_plainer(document.meaning)))
         elif self._has_tables(document):
-            defaults = self._checked(document.get(DEFAULTS, {}), (DEFAULTS,), _SHARED)
+            shared = document.get(DEFAULTS, {})
+            self._shared = set(shared)
+            defaults = self._checked(shared, (DEFAULTS,), _SHARED)
             return self._all(document[ACCOUNT], defaults)
         return []
 
@@ -152,21 +156,18 @@ class _Reading:
         here: Steps = (ACCOUNT, index)
         before = len(self.mistakes)
         own = self._checked(table, here, _KINDS)
-        if {"hostname", "preset"} & own.keys():  # one of one's own goes before both of the defaults
-            defaults = {key: value for key, value in defaults.items() if key not in ("hostname", "preset")}
-        settings = defaults | own
-        for key in ("username", "secret"):
-            if key not in table and key not in defaults:
-                self._mistake(here, f"{key} is missing")
-        if ("hostname" in settings) == ("preset" in settings) and not {"hostname", "preset"} & (
-            table.keys() - own.keys()
-        ):
+        # One of one's own goes before both of the defaults.
+        passed_over = {"hostname", "preset"} if {"hostname", "preset"} & own.keys() else set()
+        settings = {key: value for key, value in defaults.items() if key not in passed_over} | own
+        wrong = (_NEEDED & (table.keys() | self._shared - passed_over)) - settings.keys()
+        for key in {"username", "secret"} - settings.keys() - wrong:
+            self._mistake(here, f"{key} is missing")
+        if ("hostname" in settings) == ("preset" in settings) and not {"hostname", "preset"} & wrong:
             self._mistake(here, "give hostname or preset, one of them")
-        if len(self.mistakes) > before:
+        if wrong or len(self.mistakes) > before:
             return None
-        return self._made(
-            settings, {key: (*(here if key in own else (DEFAULTS,)), key) for key in settings}, here
-        )
+        places = {key: (*(here if key in own else (DEFAULTS,)), key) for key in settings}
+        return self._made(settings, places, here)
 
     def _made(self, settings: dict[str, Any], places: Mapping[str, Steps], here: Steps) -> Account | None:
         """The account; a mistake stands where the value does that is wrong, or at the account itself."""

@@ -25,7 +25,7 @@ from pop3frames.errors import POP3ExportError, POP3UsageError, printable
 from pop3frames.frames.claim import claim
 from pop3frames.frames.dataset import ONE_DAY, Dataset
 from pop3frames.frames.parquet import storage_errors, sync_folder
-from pop3frames.frames.parts import STAGING, make_folder, sweep
+from pop3frames.frames.parts import STAGING, PartWriter, make_folder, sweep
 from pop3frames.frames.schema import column_name
 from pop3frames.frames.verification import Finding
 from pop3frames.message import Attachment
@@ -148,7 +148,7 @@ class AttachmentStore:
 
 
 class AttachmentWriter:
-    """Stores attachments in one thread of one run. `sync` comes before the commit of a row that names one."""
+    """Stores attachments in one thread of one run."""
 
     def __init__(self, store: AttachmentStore) -> None:
         self.store = store
@@ -217,6 +217,14 @@ class AttachmentWriter:
             if folders:
                 sync_folder(self.store.path)
         self._fresh.clear()
+
+    def sync_before(self, writer: PartWriter) -> None:
+        """The same, before a commit; where it fails, what is staged is given up: it names these files."""
+        try:
+            self.sync()
+        except BaseException:
+            writer.abort()
+            raise
 
 
 def attachment_writer(store: AttachmentStore | str | Path, dataset: Dataset) -> AttachmentWriter:

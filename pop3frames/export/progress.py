@@ -68,7 +68,7 @@ class ProgressBar:
 
 @dataclass(frozen=True, slots=True)
 class FleetProgress:
-    """Accounts that have ended, how many of them failed; messages and octets fetched so far, of all."""
+    """Accounts that have ended, and how many of them failed; messages and octets done so far, of all."""
 
     accounts: int
     total_accounts: int

@@ -5,6 +5,7 @@ A line is a JSON object: `port` and `password` of the server, `folder` of the da
     {"kill": ["link", 3]}      SIGKILL at the third call of os.link, half of them before it and half behind it
     {"refuse": ["link", 3]}    the third call of os.link and all later ones fail: the disk is full
     {"after": 0.05}            SIGKILL so many seconds after its start
+    {"dies": 17}               SIGKILL when 17 messages are done
     {"interrupt": 17}          SIGINT, as Ctrl-C sends it, when 17 messages are done
     {}                         by itself
 
@@ -76,6 +77,8 @@ def run(order: dict[str, Any]) -> str:
     def tell(progress: Progress) -> None:
         if progress.messages == interrupt_at:
             os.kill(os.getpid(), signal.SIGINT)
+        if progress.messages == order.get("dies"):
+            os.kill(os.getpid(), signal.SIGKILL)
 
     try:
         store = order.get("attachments")

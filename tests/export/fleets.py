@@ -47,8 +47,8 @@ class GatedMaildrop(Maildrop):
         super().__init__(messages)
         self._gate = gate
 
-    def open(self) -> MaildropSession | None:
-        session = super().open()
+    def open(self, shows: int | None = None) -> MaildropSession | None:
+        session = super().open(shows)
         if session is not None:
             self._gate.enter()
         return session

@@ -183,6 +183,14 @@ def test_a_file_from_windows_is_read(tmp_path: Path) -> None:
         ("\n[[account]]\nsecret = 'env:X'\nhostname = 'h'\n", "2: username is missing"),
         (account() + account(), "5: the account of line 1 is named 'ann@pop.example.org' as well"),
         (account("[defaults]", "username = 'x'"), "6: username is for one account"),
+        (
+            "[defaults]\nsecret = 5\n" + "[[account]]\nusername = 'x'\nhostname = 'h'\n" * 2,
+            "2: secret must be text",
+        ),
+        (
+            "[defaults]\npreset = 5\n" + "[[account]]\nusername = 'x'\nsecret = 'env:X'\n",
+            "2: preset must be text",
+        ),
         ("defaults = 1\n" + account(), "1: defaults are a table"),
         ("[account]\nname = 'x'\n", "1: each account is a table in a list: write [[account]]"),
         ("account = ['x']\n", "1: each account is a table in a list"),

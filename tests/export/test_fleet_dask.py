@@ -25,6 +25,8 @@ from pop3frames.server.faults import Stall
 
 distributed = pytest.importorskip("distributed")
 
+pytestmark = pytest.mark.timeout(300)  # workers start anew, which takes long where cores are busy
+
 REFERENCE = "env:POP3FRAMES_FLEET"
 
 
@@ -114,18 +116,6 @@ def test_a_failure_of_one_account_stops_no_other(folder: Path, client: Any) -> N
     assert failed["nobody"].startswith("POP3AuthenticationError")
     assert "not finished by the cluster: ValueError: a bug" == failed["user03"]
     assert {name: ids(mails(3)) for name in ("user00", "user04", "user05")} == stored_by_account(folder)
-
-
-def test_an_account_that_takes_every_worker_down_is_given_up_and_the_others_are_done(
-    folder: Path, client: Any
-) -> None:
-    """Its secret comes from a program that kills whoever asks; Dask lets four workers die of it."""
-    with EmbeddedServer(users=users(3, 3)) as server:
-        deadly = account("deadly", server.port, "command:sh -c 'kill -9 $PPID'")
-        report = export_accounts([deadly, *accounts_of(server, REFERENCE)], folder, client=client)
-    assert report.accounts[0].error.startswith("not finished by the cluster: KilledWorker")
-    assert ["failed", *["complete"] * 3] == list(states(report).values())
-    assert {name: ids(mails(3)) for name in names(3)} == stored_by_account(folder)
 
 
 def test_secrets_are_neither_in_tasks_nor_in_the_scheduler_nor_in_its_logs(folder: Path, client: Any) -> None:
