@@ -7,7 +7,6 @@ from typing import Any
 
 from traitlets import Enum, HasTraits, Int, Unicode
 
-from pop3frames.client.connection import Encryption
 from pop3frames.client.credentials import OAuth2, Secret, SecretReference
 from pop3frames.client.presets import PRESETS, suggested_preset
 from pop3frames.errors import POP3UsageError
@@ -29,7 +28,7 @@ class Form(HasTraits):
     preset = Enum(tuple(PRESETS), OWN_SERVER)
     hostname = Unicode()
     port = Int(995)
-    encryption: Enum[Encryption, Encryption] = Enum(ENCRYPTIONS, "ssl")
+    encryption = Enum(ENCRYPTIONS, "ssl")
     username = Unicode()
     source = Enum(SOURCES, "typed")
     place = Unicode()
@@ -99,4 +98,12 @@ class Form(HasTraits):
         if base is not None and where == (base.hostname, base.port, base.username, base.encryption):
             return replace(base, secret=secret)  # its name, CA file and the rest stand
         hostname, port, username, encryption = where
-        return Account(name, hostname, port, username, secret, encryption, auth=PRESETS[self.preset].auth)
+        return Account(
+            name,
+            hostname,
+            port,
+            username,
+            secret,
+            encryption,  # type: ignore[arg-type]  # the trait checked it
+            auth=PRESETS[self.preset].auth,
+        )

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from traitlets import HasTraits, Instance, Unicode
+from traitlets import Instance, Unicode
 
 from pop3frames.errors import POP3UsageError
 from pop3frames.export.progress import Progress
 from pop3frames.widgets.advice import plain_words
+from pop3frames.widgets.guarded import Guarded
 
 T = TypeVar("T")
 
@@ -147,7 +148,7 @@ class Job(Generic[T]):
         self._ended.set()
 
 
-class Jobs(HasTraits):
+class Jobs(Guarded):
     """The jobs of one mailbox: never two at once, because a mailbox lets in one session at a time.
 
     running   what is being done, "" when nothing is (brief jobs are not named)
@@ -162,13 +163,12 @@ class Jobs(HasTraits):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lock = threading.RLock()  # of all models of this mailbox: a callback may come on any thread
         self.failure: Exception | None = None  # the error itself, for who wants to know more
         self._job: Job[Any] | None = None
 
     def start(self, name: str, work: Callable[[Job[T]], T], *, brief: bool = False) -> Job[T]:
         """Begin this work. POP3UsageError while other work goes on; a `brief` job gives way instead."""
-        with self.lock:
+        with self._lock:
             previous = self._job
             if previous is not None and not previous.brief:
                 raise POP3UsageError(f"{previous.name} is still going on: wait for its end, or cancel it")
@@ -183,7 +183,7 @@ class Jobs(HasTraits):
 
     def cancel(self) -> None:
         """Ask the running job to end, if there is one."""
-        with self.lock:
+        with self._lock:
             if self._job is not None:
                 self._job.cancel()
 
@@ -195,7 +195,7 @@ class Jobs(HasTraits):
 
     def finished(self, job: Job[Any]) -> None:
         """The job has ended; how, it knows."""
-        with self.lock:
+        with self.changing():
             superseded = self._job is not job
             self.pace, self.running = None, ""
             if isinstance(job.failure, Cancelled):

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from traitlets import HasTraits, Instance, Tuple, Unicode
+from traitlets import Instance, Tuple, Unicode
 
 from pop3frames.client.connection import LISTINGS
 from pop3frames.client.rows import header_row
@@ -21,8 +21,10 @@ from pop3frames.export.accounts import Account
 from pop3frames.export.progress import Progress
 from pop3frames.message import Message
 from pop3frames.widgets.facts import Facts, facts_of
+from pop3frames.widgets.guarded import Guarded
 from pop3frames.widgets.jobs import Job, Jobs, counted
 from pop3frames.widgets.marks import Marks
+from pop3frames.widgets.packing import row_keys
 
 PREVIEW_LINES = 1000  # of a body, to look at: a page of text, and most pictures
 KEPT_OCTETS = 32 << 20  # of what was looked at last, so that going back asks nobody
@@ -31,6 +33,9 @@ NO_FETCH = (
     "Only the beginning is shown: on this server, fetching a whole message leaves a trace (it may be hidden "
     "or marked as read). Export it to read all of it."
 )
+
+
+_Identity = tuple[str | None, int, int]
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Look:
     partial: bool
 
 
-class Mailbox(HasTraits):
+class Mailbox(Guarded):
     """One account, what its server can do, and the messages that were listed.
 
     account   where it is; set another one, and all that was seen of the last is dropped
@@ -61,15 +66,14 @@ class Mailbox(HasTraits):
     def __init__(self, account: Account | None = None) -> None:
         super().__init__()
         self.jobs = Jobs()
-        self.lock = self.jobs.lock
-        self.marks = Marks(self.lock)
-        self._kept: OrderedDict[tuple[str, int], Look] = OrderedDict()
+        self.marks = Marks()
+        self._kept: OrderedDict[_Identity, Look] = OrderedDict()
         if account is not None:
             self.use(account)
 
     def use(self, account: Account) -> None:
         """Go on with this account. POP3UsageError while work on another one goes on."""
-        with self.lock:
+        with self.changing():
             if account == self.account:
                 return
             if self.jobs.running:
@@ -81,9 +85,9 @@ class Mailbox(HasTraits):
             self.account = account
 
     @property
-    def by_uidl(self) -> dict[str, Message]:
-        """The listed messages that have a unique-id of their own."""
-        return {row.uidl: row for row in self.rows if row.uidl is not None}
+    def by_key(self) -> dict[str, Message]:
+        """The listed messages by unique-id; by "# 7" message 7, when it has none of its own."""
+        return dict(zip(row_keys(self.rows), self.rows, strict=True))
 
     # Looking at the mailbox
 
@@ -115,7 +119,7 @@ class Mailbox(HasTraits):
                 size = sizes.get(number, len(known))
                 rows.append(header_row(known, number, account=self._name, uidl=usable.get(number), size=size))
                 job.tell(Progress(len(rows), len(numbers), 0, 0))
-        with self.lock:
+        with self.changing():
             gone = self.marks.uidls - {row.uidl for row in rows}
             if gone:
                 self.marks.forget(gone)
@@ -126,19 +130,19 @@ class Mailbox(HasTraits):
 
     # Looking at one message
 
-    def read(self, uidl: str) -> Job[Look] | None:
+    def read(self, key: str) -> Job[Look] | None:
         """Look at the beginning of a message, by TOP: no trace. None, if it was looked at a moment ago."""
-        row = self._row(uidl)
-        with self.lock:
-            kept = self._kept.get((uidl, row.size))
+        row = self._row(key)
+        with self.changing():
+            kept = self._kept.get(_identity(row))
         if kept is not None:
             self._show(kept)
             return None
         return self.jobs.start("reading a message", lambda job: self._read(job, row), brief=True)
 
-    def read_whole(self, uidl: str) -> Job[Look]:
+    def read_whole(self, key: str) -> Job[Look]:
         """Fetch all of a message that is being looked at. POP3UsageError where that would leave a trace."""
-        row = self._row(uidl)
+        row = self._row(key)
         if self.facts is not None and not self.facts.safe_to_fetch:
             raise POP3UsageError(NO_FETCH)
         return self.jobs.start("reading a message", lambda job: self._read_whole(job, row), brief=True)
@@ -166,9 +170,9 @@ class Mailbox(HasTraits):
         return self._show(Look(row, raw, partial=False))
 
     def _show(self, look: Look) -> Look:
-        with self.lock:
-            self._kept[str(look.row.uidl), look.row.size] = look
-            self._kept.move_to_end((str(look.row.uidl), look.row.size))
+        with self.changing():
+            self._kept[_identity(look.row)] = look
+            self._kept.move_to_end(_identity(look.row))
             while len(self._kept) > 1 and sum(len(each.raw) for each in self._kept.values()) > KEPT_OCTETS:
                 self._kept.popitem(last=False)
             self.look = look
@@ -186,7 +190,7 @@ class Mailbox(HasTraits):
 
     def drop(self, uidls: Collection[str]) -> None:
         """These messages are no longer on the server."""
-        with self.lock:
+        with self.changing():
             gone = set(uidls)
             self.marks.forget(gone)
             self.rows = tuple(row for row in self.rows if row.uidl not in gone)
@@ -197,8 +201,8 @@ class Mailbox(HasTraits):
     def _name(self) -> str:
         return self.account.name if self.account is not None else ""
 
-    def _row(self, uidl: str) -> Message:
-        row = self.by_uidl.get(uidl)
+    def _row(self, key: str) -> Message:
+        row = self.by_key.get(key)
         if row is None:
             raise POP3UsageError("this message is not in the list: list the messages again")
         return row
@@ -208,4 +212,11 @@ class Mailbox(HasTraits):
         for number, uidl in session.usable_ids().items():
             if uidl == row.uidl:
                 return number
+        if row.uidl is None and session.sizes().get(row.message_id) == row.size:
+            return row.message_id  # without a unique-id nothing better is known; it is only looked at
         raise POP3UsageError("this message is no longer on the server: list the messages again")
+
+
+def _identity(row: Message) -> _Identity:
+    """What a message that was looked at is found by again."""
+    return row.uidl, row.message_id if row.uidl is None else 0, row.size

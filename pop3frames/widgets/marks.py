@@ -6,20 +6,20 @@ The server hears nothing of them until they are committed (`removal.py`).
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from traitlets import Bool, Dict, HasTraits
+from traitlets import Bool, Dict
 
 from pop3frames.errors import POP3UsageError
 from pop3frames.message import Message
+from pop3frames.widgets.guarded import Guarded
 
 _ADDRESS = re.compile(r"<([^<>]*)>\s*$")
 _Change = tuple[dict[str, int], dict[str, int]]  # what came, what went
 
 
-class Marks(HasTraits):
+class Marks(Guarded):
     """The marked messages, and the way back.
 
     marked               octets, as they were listed when the mark was made, by unique-id
@@ -30,9 +30,8 @@ class Marks(HasTraits):
     can_undo = Bool()
     can_redo = Bool()
 
-    def __init__(self, lock: threading.RLock | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._lock = lock or threading.RLock()
         self._done: list[_Change] = []
         self._undone: list[_Change] = []
 
@@ -48,19 +47,19 @@ class Marks(HasTraits):
 
     def mark(self, sizes: Mapping[str, int]) -> int:
         """Mark these too: octets by unique-id. How many are new; the others keep the size seen before."""
-        with self._lock:
+        with self.changing():
             came = {uidl: size for uidl, size in sizes.items() if uidl not in self.marked}
             self._change(came, {})
             return len(came)
 
     def unmark(self, uidls: Iterable[str]) -> None:
         """Take these marks away."""
-        with self._lock:
+        with self.changing():
             self._change({}, {uidl: self.marked[uidl] for uidl in uidls if uidl in self.marked})
 
     def replace(self, sizes: Mapping[str, int]) -> None:
         """Mark these and no others."""
-        with self._lock:
+        with self.changing():
             came = {uidl: size for uidl, size in sizes.items() if uidl not in self.marked}
             self._change(came, {uidl: size for uidl, size in self.marked.items() if uidl not in sizes})
 
@@ -70,7 +69,7 @@ class Marks(HasTraits):
 
     def undo(self) -> None:
         """Take the last change back."""
-        with self._lock:
+        with self.changing():
             if self._done:
                 came, went = change = self._done.pop()
                 self._undone.append(change)
@@ -78,7 +77,7 @@ class Marks(HasTraits):
 
     def redo(self) -> None:
         """Make the change again that was taken back last."""
-        with self._lock:
+        with self.changing():
             if self._undone:
                 came, went = change = self._undone.pop()
                 self._done.append(change)
@@ -86,7 +85,7 @@ class Marks(HasTraits):
 
     def forget(self, uidls: Iterable[str] | None = None) -> None:
         """These messages, or all, are no longer there: no undo brings their marks back."""
-        with self._lock:
+        with self.changing():
             gone = set(self.marked if uidls is None else uidls)
             self._done, self._undone = [], []
             self._apply({}, gone)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from traitlets import HasTraits, Instance
+from traitlets import Instance
 
 from pop3frames.errors import POP3ConnectionError, POP3UsageError
 from pop3frames.export.accounts import Account
@@ -16,6 +16,7 @@ from pop3frames.export.deletion import MOST, commit_deletions
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.export.report import DeletionReport, ExportReport
 from pop3frames.frames.dataset import Dataset
+from pop3frames.widgets.guarded import Guarded
 from pop3frames.widgets.jobs import Job, counted, in_words
 from pop3frames.widgets.mailbox import Mailbox
 
@@ -67,7 +68,7 @@ class Plan:
         return told
 
 
-class Removal(HasTraits):
+class Removal(Guarded):
     """The two acts: `review` makes the plan, `commit` needs it and its number.
 
     plan     None until it is reviewed, and again when marks, account or dataset change
@@ -102,6 +103,8 @@ class Removal(HasTraits):
         plan = self.plan
         if plan is None:
             raise POP3UsageError("review first what would go")
+        if self.mailbox.marks.uidls != plan.going.keys() | plan.staying.keys():
+            raise POP3UsageError("the marks have changed meanwhile: review again what would go")
         if number != len(plan.going) or not number:
             raise POP3UsageError(f"{counted(len(plan.going))} would go, not {number:,}: review it again")
         if plan.warnings and not despite_warnings:
@@ -128,9 +131,7 @@ class Removal(HasTraits):
                 going[uidl] = size
         unstored = frozenset(going) - safe.keys()
         plan = Plan(account.name, dataset, going, unstored, staying, len(listed) - len(going))
-        with self.mailbox.lock:
-            if marked == self.mailbox.marks.marked:
-                self.plan = plan
+        self.plan = plan
         self.mailbox.jobs.status = str(plan)
         return plan
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from traitlets import Bool, HasTraits, Instance
+from traitlets import Bool, Instance
 
 from pop3frames.errors import POP3ConnectionError, POP3ExportError, POP3UsageError
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.export.report import ExportReport
 from pop3frames.frames.dataset import Dataset
+from pop3frames.widgets.guarded import Guarded
 from pop3frames.widgets.jobs import Job, counted, in_words
 from pop3frames.widgets.mailbox import Mailbox
 
 
-class Storing(HasTraits):
+class Storing(Guarded):
     """Exports of this mailbox into `mailbox.dataset`.
 
     keep_raw   keep the original bytes too: without them nothing can be deleted from the server later
