@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,12 +56,13 @@ class FailedMessage:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What became of every listed message: `listed == new + known + len(failed) + left`.
+    """What became of every listed message: `listed == new + known + skipped + len(failed) + left`.
 
     new      stored by this run
     known    in the dataset before, or stored by another run meanwhile
+    skipped  left out by `since`, `max_size` or `uidls`: the same run would leave them out again
     failed   could not be fetched or stored
-    left     not reached, because the run ended early
+    left     not reached, because the run ended early or at its `limit`: the next run goes on with them
     octets   of the raw mail fetched;   parts   the files committed;   seconds   the run took
     deleted  what was deleted from the server, if that was asked for
     """
@@ -73,10 +77,69 @@ class ExportReport:
     parts: tuple[Path, ...]
     seconds: float
     deleted: DeletionReport | None = None
+    skipped: int = 0
 
     def __str__(self) -> str:
         counts = f"{self.listed} listed: {self.new} new, {self.known} known, {len(self.failed)} failed"
+        if self.skipped:
+            counts += f", {self.skipped} skipped"
         if self.left:
             counts += f", {self.left} not reached"
         told = f"{self.account}: {counts} ({self.octets / 1e6:.1f} MB in {self.seconds:.1f} s)"
         return told if self.deleted is None else f"{told}\n{self.deleted}"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the counts, and nothing that a mail or a server said."""
+        counts: dict[str, object] = {
+            name: getattr(self, name) for name in ("listed", "new", "known", "skipped", "left")
+        }
+        counts |= {"failed": len(self.failed), "MB": f"{self.octets / 1e6:.1f}", "s": f"{self.seconds:.1f}"}
+        if self.deleted is not None:
+            counts |= {"deleted": len(self.deleted.confirmed), "refused": len(self.deleted.refused)}
+            counts["unknown"] = len(self.deleted.unknown)
+        heads = "".join(f"<th>{name}</th>" for name in ("account", *counts))
+        cells = "".join(f"<td>{escape(str(each))}</td>" for each in (self.account, *counts.values()))
+        return f"<table><tr>{heads}</tr><tr>{cells}</tr></table>"
+
+
+@dataclass
+class Tally:
+    """The counts of a run while it goes on; those of listed messages are its latest session's."""
+
+    started: float = field(default_factory=time.monotonic)
+    listed: int = 0
+    skipped: int = 0
+    left: int = 0  # neither fetched nor failed yet
+    staged: int = 0  # wait for a commit: not stored yet
+    new: int = 0
+    octets: int = 0
+    failed: list[FailedMessage] = field(default_factory=list)
+
+    def begin(self, listed: int, chosen: int, skipped: int) -> None:
+        """A session that lists so many, of which so many are to be fetched, and so many left out."""
+        self.listed, self.left, self.skipped, self.failed = listed, chosen, skipped, []
+
+    def fail(self, number: int, uidl: str | None, reason: str) -> None:
+        """A message is not in the dataset, and why."""
+        self.failed.append(FailedMessage(number, uidl, reason))
+        self.left -= 1
+
+    def report(self, account: str, parts: Iterable[Path], deleted: DeletionReport | None) -> ExportReport:
+        """The counts as they stand: what is staged is not stored."""
+        left, failed = self.left + self.staged, tuple(self.failed)
+        accounted = self.new + self.skipped + len(failed) + left
+        known = max(0, self.listed - accounted)
+        seconds = time.monotonic() - self.started
+        return ExportReport(
+            account=account,
+            listed=accounted + known,
+            new=self.new,
+            known=known,
+            skipped=self.skipped,
+            failed=failed,
+            left=left,
+            octets=self.octets,
+            parts=tuple(parts),
+            seconds=seconds,
+            deleted=deleted,
+        )

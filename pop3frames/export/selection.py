@@ -1,0 +1,144 @@
+"""Which of the messages that a session lists are to be fetched: the rules of one run, and the order.
+
+What the dataset holds is not asked here; how a message is fetched and stored is in `mailbox.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from pop3frames.client.session import Session, log
+from pop3frames.errors import POP3ConnectionError, POP3UsageError
+from pop3frames.parsing.parser import parse_headers
+
+HEADERS_AHEAD = 500  # TOPs between one RETR and the next, where the date decides
+MOST_HEADERLESS = 3  # TOPs refused one after another: a server that has none hangs up on whoever asks on
+MOST_HEADER_LOSSES = 2  # connections that broke in a TOP, before a run does without
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What one session lists, by number: unique-ids that occur once (`uidls`), `every` unique-id, octets."""
+
+    numbers: list[int]
+    uidls: Mapping[int, str]
+    every: Mapping[int, str]
+    sizes: Mapping[int, int]
+
+    @classmethod
+    def of(cls, session: Session) -> Self:
+        """UIDL and LIST of the session."""
+        uidls, sizes = session.usable_ids(), session.sizes()
+        return cls(session.numbers(sizes), uidls, session.unique_ids(), sizes)
+
+    def key(self, number: int) -> str | int:
+        """What a message is remembered by in one run: its unique-id, else its number, which may shift."""
+        return self.uidls.get(number) or number
+
+    def octets(self, numbers: Iterable[int]) -> int:
+        """LISTed octets of these messages together."""
+        return sum(self.sizes.get(number, 0) for number in numbers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The rules of a run, as `export_mailbox` takes them. POP3UsageError for what cannot be meant."""
+
+    since: datetime | None = None
+    max_size: int | None = None
+    limit: int | None = None
+    newest_first: bool = False
+    uidls: Collection[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.since is not None and not isinstance(self.since, datetime):
+            raise POP3UsageError("`since` must be a datetime: datetime(2024, 1, 1, tzinfo=timezone.utc)")
+        if self.since is not None and self.since.tzinfo is None:
+            raise POP3UsageError("`since` needs a time zone: datetime(2024, 1, 1, tzinfo=timezone.utc)")
+        for name in ("max_size", "limit"):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < 1):
+                raise POP3UsageError(f"`{name}` must be a whole number of at least 1, not {value!r}")
+        if self.uidls is not None:
+            if isinstance(self.uidls, str) or not all(isinstance(uidl, str) for uidl in self.uidls):
+                raise POP3UsageError("`uidls` must be a collection of strings")
+            if not self.uidls:
+                raise POP3UsageError("no `uidls` would mean no mail: leave it out if all is meant")
+            object.__setattr__(self, "uidls", frozenset(self.uidls))
+
+    def admitted(self, listing: Listing, numbers: Iterable[int]) -> list[int]:
+        """Those that no rule leaves out, as far as the listing tells; in the order in which to fetch.
+
+        A message that LIST names no size of is not too large: it is not known to be.
+        """
+        within = [number for number in numbers if self._admits(listing, number)]
+        return within[::-1] if self.newest_first else within
+
+    def _admits(self, listing: Listing, number: int) -> bool:
+        if self.max_size is not None and listing.sizes.get(number, 0) > self.max_size:
+            return False
+        return self.uidls is None or listing.every.get(number) in self.uidls
+
+    def is_old(self, received_at: int | None) -> bool:
+        """Whether a mail of that date (ms since the epoch) is too old; one without a readable date is not."""
+        return self.since is not None and received_at is not None and received_at < self._milliseconds
+
+    @property
+    def _milliseconds(self) -> float:
+        assert self.since is not None
+        return self.since.timestamp() * 1000
+
+
+@dataclass
+class Ages:
+    """Which messages are older than the rules allow, found out by TOP: for that nothing is RETRed.
+
+    Where TOP does not tell, the message is to be fetched, and its own date decides. The unique-ids that were
+    too old are remembered for the next session of the run.
+    """
+
+    selection: Selection
+    old: set[str] = field(default_factory=set)
+    _proven: bool = False  # the server has answered a TOP
+    _refused: int = 0  # TOPs one after another
+    _losses: int = 0  # of the connection, while TOP was asked
+
+    def recent(
+        self, session: Session, listing: Listing, numbers: list[int], goes_on: Callable[[], bool]
+    ) -> list[int]:
+        """Those of the messages that are not too old; fewer when it is not to go on."""
+        if self.selection.since is None:
+            return numbers
+        found: list[int] = []
+        for number, header in self._headers(session, numbers):
+            if header is None or not self.selection.is_old(parse_headers(header).received_at):
+                found.append(number)
+            elif number in listing.uidls:
+                self.old.add(listing.uidls[number])
+            if not goes_on():
+                break
+        return found
+
+    def _headers(self, session: Session, numbers: list[int]) -> Iterator[tuple[int, bytes | None]]:
+        """Number and header, or None where there is none; ahead of the replies once one was good."""
+        done = 0
+        while done < len(numbers):
+            if self._refused >= MOST_HEADERLESS or self._losses >= MOST_HEADER_LOSSES:
+                log.info("no headers by TOP: mail is fetched to learn its date")
+                yield from ((number, None) for number in numbers[done:])
+                return
+            some = numbers[done:] if self._proven else numbers[done : done + 1]
+            try:
+                for number, header in session.headers(some):
+                    done += 1
+                    good = isinstance(header, bytes)
+                    self._proven, self._refused = self._proven or good, 0 if good else self._refused + 1
+                    yield number, header if isinstance(header, bytes) else None
+                    if self._refused >= MOST_HEADERLESS:
+                        break
+            except POP3ConnectionError:
+                self._losses += 1
+                raise
