@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from traitlets import Instance, Tuple, Unicode
 
-from pop3frames.client.connection import LISTINGS
+from pop3frames.client.connection import IDS, LISTINGS
 from pop3frames.client.rows import header_row
 from pop3frames.client.session import Session, log
 from pop3frames.errors import POP3CommandError, POP3UsageError
 from pop3frames.export.accounts import Account
 from pop3frames.export.progress import Progress
 from pop3frames.message import Message
+from pop3frames.protocol.grammar import Verb
 from pop3frames.widgets.facts import Facts, facts_of
 from pop3frames.widgets.guarded import Guarded
 from pop3frames.widgets.jobs import Job, Jobs, counted
@@ -124,7 +125,7 @@ class Mailbox(Guarded):
             if gone:
                 self.marks.forget(gone)
             self.facts, self.rows = facts, tuple(rows)
-        lost = f" {counted(len(gone), 'marked message')} of the last listing are gone." if gone else ""
+        lost = f" No longer there: {counted(len(gone), 'marked message')}." if gone else ""
         self.jobs.status = f"{counted(len(rows))} listed.{lost}"
         return self.rows
 
@@ -148,7 +149,7 @@ class Mailbox(Guarded):
         return self.jobs.start("reading a message", lambda job: self._read_whole(job, row), brief=True)
 
     def _read(self, job: Job[Look], row: Message) -> Look:
-        with self.session() as session:
+        with self.session(IDS) as session:
             try:
                 raw = session.top(self._number(session, row), PREVIEW_LINES)
             except POP3CommandError as exc:
@@ -181,11 +182,11 @@ class Mailbox(Guarded):
     # For the models beside this one
 
     @contextlib.contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self, ahead: Sequence[Verb] = LISTINGS) -> Iterator[Session]:
         """A session of its own, logged in and ended with the block; mail is neither deleted nor hidden."""
         if self.account is None:
             raise POP3UsageError("no mailbox is connected: fill in where it is, and connect")
-        with self.account.handler().operation(ahead=LISTINGS) as session:
+        with self.account.handler().operation(ahead=ahead) as session:
             yield session
 
     def drop(self, uidls: Collection[str]) -> None:
