@@ -38,18 +38,30 @@ if TYPE_CHECKING:
     from pop3frames.server.features import Bounds, Features
     from pop3frames.transcripts.recorder import Recorder
     from pop3frames.transcripts.replay import replay, replay_handler
+    from pop3frames.widgets.connecting import ConnectPanel
+    from pop3frames.widgets.deleting import DeletionBar
+    from pop3frames.widgets.explorer import MailboxExplorer, explore
+    from pop3frames.widgets.exporting import ExportPanel
+    from pop3frames.widgets.messagelist import MessageList
+    from pop3frames.widgets.messagepreview import MessagePreview
 
 _ERRORS = "pop3frames.errors"
 _HOMES = {
     "Account": "pop3frames.export.accounts",
     "Attachment": "pop3frames.message",
     "Bounds": "pop3frames.server.features",
+    "ConnectPanel": "pop3frames.widgets.connecting",
     "Dataset": "pop3frames.frames.dataset",
-    "EmbeddedServer": "pop3frames.server.embedded",
+    "DeletionBar": "pop3frames.widgets.deleting",
     "DeletionReport": "pop3frames.export.report",
+    "EmbeddedServer": "pop3frames.server.embedded",
+    "ExportPanel": "pop3frames.widgets.exporting",
     "ExportReport": "pop3frames.export.report",
     "Features": "pop3frames.server.features",
+    "MailboxExplorer": "pop3frames.widgets.explorer",
     "Message": "pop3frames.message",
+    "MessageList": "pop3frames.widgets.messagelist",
+    "MessagePreview": "pop3frames.widgets.messagepreview",
     "OAuth2": "pop3frames.client.credentials",
     "POP3": "pop3frames.client.pop3",
     "POP3AuthenticationError": _ERRORS,
@@ -69,6 +81,7 @@ _HOMES = {
     "SecretReference": "pop3frames.client.credentials",
     "commit_deletions": "pop3frames.export.deletion",
     "doctor": "pop3frames.checkup.doctor",
+    "explore": "pop3frames.widgets.explorer",
     "export_mailbox": "pop3frames.export.mailbox",
     "google_tokens": "pop3frames.client.oauth",
     "microsoft_tokens": "pop3frames.client.oauth",
@@ -85,12 +98,18 @@ __all__ = [
     "Account",
     "Attachment",
     "Bounds",
+    "ConnectPanel",
     "Dataset",
+    "DeletionBar",
     "DeletionReport",
     "EmbeddedServer",
+    "ExportPanel",
     "ExportReport",
     "Features",
+    "MailboxExplorer",
     "Message",
+    "MessageList",
+    "MessagePreview",
     "OAuth2",
     "POP3AuthenticationError",
     "POP3BusyError",
@@ -108,6 +127,7 @@ __all__ = [
     "SecretReference",
     "commit_deletions",
     "doctor",
+    "explore",
     "export_mailbox",
     "google_tokens",
     "microsoft_tokens",
