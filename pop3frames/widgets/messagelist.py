@@ -41,6 +41,13 @@ class _Keys(GuardedTrait[tuple[str, ...], Iterable[str]]):
         return in_order(obj.listing.keys, _keys(value))
 
 
+class _Shown(GuardedTrait[tuple[str, ...], Iterable[str]]):
+    """Keys of rows that are there, in the order given."""
+
+    def validate(self, obj: Any, value: Iterable[str]) -> tuple[str, ...]:
+        return tuple(key for key in value if key in obj.listing.places)
+
+
 class _Key(GuardedTrait[str | None, str | None]):
     """The key of a row that is there, or None."""
 
@@ -68,10 +75,10 @@ class MessageList(Guarded, anywidget.AnyWidget):
     """
 
     _esm = _STATIC / "messagelist.js"
-    _css = _STATIC / "messagelist.css"
+    _css = "".join((_STATIC / name).read_text() for name in ("theme.css", "messagelist.css"))
 
     rows = traitlets.Instance(tuple, args=(), read_only=True)
-    visible = traitlets.Instance(tuple, args=(), read_only=True)
+    visible = _Shown((), read_only=True)
     marked = _Marked(frozenset())
     selected = _Keys(())
     active = _Key(None, allow_none=True)
@@ -95,8 +102,7 @@ class MessageList(Guarded, anywidget.AnyWidget):
             self.set_trait("rows", listing.rows)
             self.marked, self.selected, self.active = self.marked, self.selected, self.active
             self._page_has = (self.selected, self.active)
-            still = [key for key in self.visible if key in listing.places]
-            self.set_trait("visible", tuple(still) if self._filtered else listing.newest_first)
+            self.set_trait("visible", self.visible if self._filtered else listing.newest_first)
         if self._displayed:
             self._send_rows()
 
@@ -124,7 +130,7 @@ class MessageList(Guarded, anywidget.AnyWidget):
         return "MessageList: run the cell to see the messages, they are not stored in the notebook."
 
     @traitlets.observe("marked")
-    def _send_marked(self, _: Any) -> None:
+    def _send_marked(self, _: Any = None) -> None:
         with self._lock:
             listing, marked = self.listing, self.marked
         if self._displayed:
@@ -157,9 +163,9 @@ class MessageList(Guarded, anywidget.AnyWidget):
         listing = self.listing
         try:
             act, understood = _ACTIONS[content["kind"]]
-            known = understood(listing, content, [bytes(each) for each in buffers])
             if content["kind"] != "ready" and content["version"] != listing.version:
                 return  # about rows that were replaced meanwhile
+            known = understood(listing, content, [bytes(each) for each in buffers])
         except (ValueError, TypeError, KeyError, IndexError):
             _log.debug("a message from the page made no sense")
             return
@@ -168,6 +174,12 @@ class MessageList(Guarded, anywidget.AnyWidget):
         except Exception as error:  # noqa: BLE001  a callback's; nothing else on the page would tell of it
             _log.warning("a callback of the message list failed", exc_info=error)
             self.send({"kind": "problem", "text": f"That did not work: {printable(str(error))}"})
+
+    def _was_toggled(self, keys: tuple[str, ...], marked: bool) -> None:
+        try:
+            self.toggle(keys, marked)
+        finally:
+            self._send_marked()  # also when nothing changed: the page waits for an answer
 
     def _was_displayed(self) -> None:
         self._displayed = True
@@ -201,7 +213,7 @@ _ACTIONS: dict[str, tuple[Callable[..., None], Callable[[Listing, Any, list[byte
         lambda rows, told, sent: (rows.keys_of_bits(sent[0]), rows.key_at(told["active"])),
     ),
     "toggle": (
-        MessageList.toggle,
+        MessageList._was_toggled,
         lambda rows, told, sent: (rows.keys_of_bits(sent[0]), told["marked"] is True),
     ),
     "open": (MessageList._was_opened, lambda rows, told, _: (rows.key_at(told["row"]),)),

@@ -54,10 +54,11 @@ def missing() -> str | None:
 
 @dataclass(frozen=True)
 class LabServer:
-    """A running server: `url` without the token, and what it has written to its log so far."""
+    """A running server: `url` without the token, the `folder` it serves, and what its log says so far."""
 
     url: str
     token: str
+    folder: Path
     log_file: Path
 
     def log(self) -> str:
@@ -67,7 +68,8 @@ class LabServer:
 @contextlib.contextmanager
 def jupyterlab(folder: Path, private: Path) -> Iterator[LabServer]:
     """JupyterLab over `folder`; its settings, kernels' files and log are in `private`."""
-    server = LabServer(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(16), private / "jupyterlab.log")
+    url, token = f"http://127.0.0.1:{_free_port()}", secrets.token_hex(16)
+    server = LabServer(url, token, folder, private / "jupyterlab.log")
     private.mkdir(parents=True, exist_ok=True)
     with server.log_file.open("wb") as log:
         process = subprocess.Popen(
