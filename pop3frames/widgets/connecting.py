@@ -49,7 +49,7 @@ class ConnectPanel(Panel):
         self.form.observe(self._source_chosen, "source")
         self.form.observe(self._provider_chosen, "preset")
         self.mailbox.observe(lambda _: self._facts_changed(), "facts")
-        self.mailbox.observe(lambda _: self.summarise(bool(self.mailbox.rows)), "rows")
+        self.mailbox.observe(lambda _: self.summarise(self.mailbox.listed), ["rows", "listed"])
         self.jobs.observe(self._refused, "error")
         self._source_chosen(None)
         self.summarise(False)

@@ -19,7 +19,7 @@ from pop3frames.widgets.notice import Notice
 from pop3frames.widgets.panel import Panel, field, link, row, words
 from pop3frames.widgets.removal import Plan, Removal
 
-_RULES = [("from the sender of this message", "sender"), ("older than", "older"), ("larger than", "larger")]
+_RULES = [("from this sender", "sender"), ("older than", "older"), ("larger than", "larger")]
 _OLD = timedelta(days=365)
 
 
@@ -45,7 +45,7 @@ class DeletionBar(Panel):
     def _build_marking(self) -> None:
         marks = self.mailbox.marks
         self._count = words("", "title")
-        self._rule = field(ipywidgets.Dropdown(options=_RULES, description="Mark all"), width="230px")
+        self._rule = field(ipywidgets.Dropdown(options=_RULES, description="Mark all"), width="150px")
         a_year_ago = date.today() - _OLD  # noqa: DTZ011  (the person's own calendar)
         self._day = field(ipywidgets.DatePicker(value=a_year_ago, description="Day"), width="150px")
         self._megabytes = field(
@@ -62,7 +62,7 @@ class DeletionBar(Panel):
             self.button("Redo", lambda: self._step(marks.redo, marks.can_redo, "redo")),
             self.button("Unmark all", marks.clear),
         )
-        self._review = self.button("Review and delete…", self.removal.review, button_style="warning")
+        self._review = self.button("Review and delete…", self.removal.review)
 
     def _rule_chosen(self) -> None:
         self._day.layout.display = "" if self._rule.value == "older" else "none"
@@ -93,11 +93,13 @@ class DeletionBar(Panel):
 
     def _marks_changed(self) -> None:
         marks = self.mailbox.marks
+        self._review.button_style = "warning" if marks.marked else ""
         self._count.value = f"{counted(len(marks.marked))} marked · {in_words(marks.octets)}"
 
     # Review, and the second act
 
     def _build_review(self) -> None:
+        self._question = words("Delete these from the server?", "title")
         self._going = MessageList()
         self._going.on_toggle(lambda keys, _marked: self.mailbox.marks.unmark(keys))
         self._told = Notice()
@@ -112,16 +114,15 @@ class DeletionBar(Panel):
 
     def _plan_changed(self) -> None:
         plan = self.removal.plan
-        top = row(self._count, self._review)
         if plan is None:
-            self.show(top, self._tools, row(self._dataset))
             self._going.show(())
-            return
-        self._show_plan(plan)
-        acts = [self._delete] if plan.going else []
-        warned = [self._meant] if plan.going and plan.warnings else []
-        self.show(top, self._told, self._going, row(*warned, *acts, self._keep))
-        (self._keep if plan.going else self._review).focus()
+            self._show_marking()
+        else:
+            self._show_plan(plan)
+
+    def _show_marking(self, *told: ipywidgets.Widget) -> None:
+        self.remove_class("p3f-wide")
+        self.show(row(self._count, self._review), *told, self._tools, row(self._dataset))
 
     def _show_plan(self, plan: Plan) -> None:
         rows = [each for each in self.mailbox.rows if each.uidl in plan.going]
@@ -132,6 +133,11 @@ class DeletionBar(Panel):
         self._meant.value = False
         self._meant.description = f"{' '.join(plan.warnings)} That is meant."
         self._delete.description = f"Delete {counted(len(plan.going))} from the server"
+        warned = [self._meant] if plan.going and plan.warnings else []
+        acts = [self._delete] if plan.going else []
+        self.add_class("p3f-wide")
+        self.show(self._question, self._told, self._going, *warned, row(*acts, self._keep))
+        self._keep.focus()
 
     def _commit(self) -> None:
         plan = self.removal.plan
@@ -146,8 +152,8 @@ class DeletionBar(Panel):
     def _reported(self) -> None:
         report = self.removal.report
         if report is not None:
-            self._told.say(str(report), lines=reasons_of(report))
-            self.show(row(self._count, self._review), self._told, self._tools, row(self._dataset))
+            self._told.say("", lines=reasons_of(report))
+            self._show_marking(self._told)
             self._review.focus()
 
 

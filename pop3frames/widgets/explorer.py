@@ -53,6 +53,7 @@ class MailboxExplorer(ipywidgets.VBox):  # type: ignore[misc]  # it ships no typ
         )
         self.add_class("p3f").add_class("p3f-explorer")
         self._connect_parts()
+        self._build()
         self._lay_out()
 
     @property
@@ -97,26 +98,29 @@ class MailboxExplorer(ipywidgets.VBox):  # type: ignore[misc]  # it ships no typ
         self.exporting.storing.observe(self._reported, "report")
         self.deleting.removal.observe(self._reported, "report")
         mailbox.observe(lambda _: self._rows_changed(), "rows")
+        mailbox.observe(lambda _: self._lay_out(), "listed")
         mailbox.observe(lambda _: self._look_changed(), "look")
         marks.observe(lambda _: self._marks_changed(), "marked")
         self.list.on_toggle(self._toggled)
         self.list.observe(lambda _: self._read(), "active")
         self.preview.on_whole(self._read_whole)
 
-    def _lay_out(self) -> None:
+    def _build(self) -> None:
         self.list.layout = ipywidgets.Layout(flex="3 1 420px", min_width="0")
         self.preview.layout = ipywidgets.Layout(flex="2 1 360px", min_width="0")
         self._mails = ipywidgets.HBox((self.list, self.preview))
         self._mails.add_class("p3f-mails")
         self._actions = ipywidgets.HBox((self.deleting, self.exporting))
         self._actions.add_class("p3f-actions")
-        self._rows_changed()
+
+    def _lay_out(self) -> None:
+        """What can be used now: before anything is listed, only the way there."""
+        shown = (self._mails, self.notice, self._actions) if self.mailbox.listed else (self.notice,)
+        self.children = (self.connecting, *shown)
 
     def _rows_changed(self) -> None:
         self.list.show(self.mailbox.rows)
         self._marks_changed()
-        shown = (self._mails, self.notice, self._actions) if self.mailbox.rows else (self.notice,)
-        self.children = (self.connecting, *shown)
 
     def _marks_changed(self) -> None:
         self.list.marked = self.mailbox.marks.uidls

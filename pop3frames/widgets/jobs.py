@@ -181,6 +181,12 @@ class Jobs(Guarded):
         ).start()
         return job
 
+    def wait(self, timeout: float | None = None) -> None:
+        """Return when nothing runs any more, however it ended. TimeoutError after so many seconds."""
+        while (job := self._job) is not None:
+            if not job._ended.wait(timeout):
+                raise TimeoutError(f"{job.name} has not ended in {timeout:g} s")
+
     def cancel(self) -> None:
         """Ask the running job to end, if there is one."""
         with self._lock:

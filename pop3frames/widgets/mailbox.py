@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from traitlets import Instance, Tuple, Unicode
+from traitlets import Bool, Instance, Tuple, Unicode
 
 from pop3frames.client.connection import IDS, LISTINGS
 from pop3frames.client.rows import header_row
@@ -54,6 +54,7 @@ class Mailbox(Guarded):
     account   where it is; set another one, and all that was seen of the last is dropped
     facts     what the server can do; None until it was asked
     rows      the listed messages (`Message`, headers only), in the server's order
+    listed    whether they were listed: there may be none
     look      the message that is being looked at
     dataset   the folder that exports go to, and that must hold what is deleted
     """
@@ -61,6 +62,7 @@ class Mailbox(Guarded):
     account = Instance(Account, allow_none=True)
     facts = Instance(Facts, allow_none=True)
     rows = Tuple()
+    listed = Bool()
     look = Instance(Look, allow_none=True)
     dataset = Unicode("mail-dataset")
 
@@ -80,7 +82,7 @@ class Mailbox(Guarded):
             if self.jobs.running:
                 raise POP3UsageError(f"{self.jobs.running} is still going on: wait for its end, or cancel it")
             self.jobs.cancel()
-            self.rows, self.facts, self.look = (), None, None
+            self.rows, self.listed, self.facts, self.look = (), False, None, None
             self._kept.clear()
             self.marks.forget()
             self.account = account
@@ -124,7 +126,7 @@ class Mailbox(Guarded):
             gone = self.marks.uidls - {row.uidl for row in rows}
             if gone:
                 self.marks.forget(gone)
-            self.facts, self.rows = facts, tuple(rows)
+            self.facts, self.rows, self.listed = facts, tuple(rows), True
         lost = f" No longer there: {counted(len(gone), 'marked message')}." if gone else ""
         self.jobs.status = f"{counted(len(rows))} listed.{lost}"
         return self.rows

@@ -53,24 +53,24 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # it ships no types
 
 def field(widget: F, *, width: str = "", grow: bool = False) -> F:
     """The widget with its label above it."""
-    widget.add_class("p3f-field")
+    widget.add_class("p3f-panel-field")
     widget.layout = ipywidgets.Layout(width=width or "auto", min_width="0")
     if grow:
-        widget.add_class("p3f-grow")
+        widget.add_class("p3f-panel-grow")
     return widget
 
 
 def row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
     """Side by side, as far as there is room."""
     box = ipywidgets.HBox(children)
-    box.add_class("p3f-row")
+    box.add_class("p3f-panel-row")
     return box
 
 
 def words(text: str = "", kind: str = "soft") -> ipywidgets.HTML:
     """Words of ours that change rarely. Never those of a mail or a server: they are kept in a notebook."""
     widget = ipywidgets.HTML(html.escape(text))
-    widget.add_class(f"p3f-{kind}")
+    widget.add_class(f"p3f-panel-{kind}")
     return widget
 
 

@@ -62,7 +62,9 @@ class Plan:
     def __str__(self) -> str:
         told = f"{counted(len(self.going))} would go ({in_words(self.octets)}), {self.left:,} would be left."
         if self.unstored:
-            told += f" {counted(len(self.unstored))} exported to {self.dataset.path} first."
+            told += f" Exported to {self.dataset.path} first: {len(self.unstored):,} of them."
+        elif self.going:
+            told += f" Their original bytes are in {self.dataset.path}."
         if self.staying:
             told += f" {counted(len(self.staying), 'marked message')} would stay."
         return told
@@ -132,7 +134,7 @@ class Removal(Guarded):
         unstored = frozenset(going) - safe.keys()
         plan = Plan(account.name, dataset, going, unstored, staying, len(listed) - len(going))
         self.plan = plan
-        self.mailbox.jobs.status = str(plan)
+        self.mailbox.jobs.status = "Reviewed: nothing is deleted yet."
         return plan
 
     def _commit(self, job: Job[DeletionReport], plan: Plan) -> DeletionReport:
@@ -169,7 +171,12 @@ class Removal(Guarded):
         """Show what became of them; what is confirmed is no longer listed, the rest stays marked."""
         self.mailbox.drop(report.confirmed)
         self.report = report
-        self.mailbox.jobs.status = str(report).removeprefix(f"{report.account}: ").capitalize() + "."
+        told = f"{counted(len(report.confirmed))} deleted from the server"
+        if report.refused:
+            told += f", {len(report.refused):,} not deleted"
+        if report.unknown:
+            told += f", {len(report.unknown):,} unknown"
+        self.mailbox.jobs.status = f"{told}."
 
     @property
     def _account(self) -> Account:

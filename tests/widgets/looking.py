@@ -44,12 +44,12 @@ class Place:
 @contextlib.contextmanager
 def place(count: int = 3, **options: Any) -> Iterator[Place]:
     """So many mails, uid-00001 and on; options of the embedded server."""
-    source = options.pop("source", None)
+    source, password = options.pop("source", None), options.pop("password", "secret")
     with (
-        EmbeddedServer(mails(count) if source is None else source, password="secret", **options) as server,
+        EmbeddedServer(mails(count) if source is None else source, password=password, **options) as server,
         Relay(server.port) as relay,
     ):
-        yield Place(server, relay, Mailbox(account_at(relay.port)))
+        yield Place(server, relay, Mailbox(account_at(relay.port, password)))
 
 
 def listed(where: Place) -> Mailbox:

@@ -55,7 +55,7 @@ def test_marked_messages_are_exported_with_their_bytes_and_then_deleted(tmp_path
         mailbox = removal.mailbox
         assert [row.uidl for row in mailbox.rows] == ["uid-00002"]
         assert (mailbox.marks.marked, mailbox.marks.can_undo, removal.plan) == ({}, False, None)
-        assert mailbox.jobs.status == "2 deleted, 0 refused, 0 unknown."
+        assert mailbox.jobs.status == "2 messages deleted from the server."
         assert where.is_free
 
 
@@ -208,7 +208,7 @@ def test_an_unanswered_quit_is_told_as_unknown(tmp_path: Path) -> None:
         report = removal.commit(1).wait(SECONDS)
         assert (report.confirmed, report.unknown) == ([], ["uid-00001"])
         assert removal.mailbox.marks.uidls == {"uid-00001"}
-        assert removal.mailbox.jobs.status == "0 deleted, 0 refused, 1 unknown."
+        assert removal.mailbox.jobs.status == "0 messages deleted from the server, 1 unknown."
 
 
 def test_a_connection_lost_at_the_deletion_leaves_a_report_and_words(tmp_path: Path) -> None:

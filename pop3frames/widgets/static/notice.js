@@ -34,7 +34,7 @@ function render({ model, el }) {
   const lines = make("ul", "p3f-lines", said);
   const work = make("div", "p3f-work", el);
   const name = make("span", "p3f-name", work);
-  const bar = make("progress", "p3f-bar", work);
+  const bar = make("progress", "p3f-progress", work);
   bar.max = 1;
   const pace = make("span", "p3f-pace", work);
   const cancel = make("button", "p3f-button", work, "Cancel");
