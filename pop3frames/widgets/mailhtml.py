@@ -36,9 +36,9 @@ _DOCUMENT = (
     "<body>{body}</body></html>"
 )
 _STYLE = (
-    ":root{color-scheme:light}body{margin:12px;background:#fff;color:#111;"
-    "font:14px/1.45 system-ui,sans-serif;overflow-wrap:break-word}img{max-width:100%;height:auto}a{color:#0b57d0;text-decoration:underline}"
-    "small{color:#666;overflow-wrap:anywhere}pre{white-space:pre-wrap}"
+    ":root{color-scheme:light}body{margin:12px;background:#fff;color:#111;overflow-wrap:break-word;"
+    "font:14px/1.45 system-ui,sans-serif}img{max-width:100%;height:auto}a{color:#0b57d0;"
+    "text-decoration:underline}small{color:#666;overflow-wrap:anywhere}pre{white-space:pre-wrap}"
 )
 
 
@@ -82,6 +82,10 @@ _DATA = re.compile(
 _LINK = re.compile(r"<a(?: [^>]*+)?+>|</a>")
 _ADDRESS = re.compile(r' href="([^"]*+)"')
 _ANY_TAG = re.compile(r"<[^>]*+>")
+_LINE_END = re.compile(
+    r"<br>|<hr>|</(?:p|div|tr|li|h[1-6]|table|ul|ol|blockquote|pre|section|header|footer)>"
+)
+_MANY_EMPTY_LINES = re.compile(r"\n{3,}+")
 
 
 class SafeDocument(NamedTuple):
@@ -97,10 +101,7 @@ def safe_document(html: str, picture: Callable[[str], bytes | None] | None = Non
     `picture` gives the bytes of a part by its Content-ID, for "cid:" addresses (RFC 2392). PNG, JPEG, GIF and
     WebP up to 2 MiB become part of the document, nothing else does.
     """
-    if len(html) > LONGEST:
-        return None
-    depth, work = measure(html)
-    if depth > DEEPEST or work > MOST_WORK:
+    if not _can_be_cleaned(html):
         return None
     first = _Filter(picture)
     body = _cleaned(html, first, {"href"})
@@ -109,6 +110,23 @@ def safe_document(html: str, picture: Callable[[str], bytes | None] | None = Non
     )  # what was put together is not trusted either
     document = _DOCUMENT.format(policy=CONTENT_SECURITY_POLICY, style=_STYLE, body=body)
     return SafeDocument(document, first.not_loaded)
+
+
+def plain_text(html: str) -> str | None:
+    """The words of HTML, where a mail has no text of its own; None as for `safe_document`."""
+    if not _can_be_cleaned(html):
+        return None
+    cleaned = _with_addresses(_cleaned(html, _Filter(None), {"href"}))
+    lines = _ANY_TAG.sub("", _LINE_END.sub("\n", " ".join(cleaned.split()))).splitlines()
+    text = "\n".join(unescape(line).strip() for line in lines)
+    return _MANY_EMPTY_LINES.sub("\n\n", text).strip()
+
+
+def _can_be_cleaned(html: str) -> bool:
+    if len(html) > LONGEST:
+        return False
+    depth, work = measure(html)
+    return depth <= DEEPEST and work <= MOST_WORK
 
 
 def _cleaned(html: str, keep: _Filter, of_links: set[str]) -> str:

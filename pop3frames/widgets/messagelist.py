@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -16,11 +15,11 @@ import traitlets
 
 from pop3frames.errors import printable
 from pop3frames.message import Message
+from pop3frames.widgets.assets import asset
 from pop3frames.widgets.guarded import Guarded, GuardedTrait
 from pop3frames.widgets.packing import Listing, in_order
 
 _log = logging.getLogger(__name__)
-_STATIC = Path(__file__).parent / "static"
 
 Toggled = Callable[[tuple[str, ...], bool], object]
 Opened = Callable[[str], object]
@@ -74,8 +73,8 @@ class MessageList(Guarded, anywidget.AnyWidget):
     in another thread while a cell runs, and never under a lock of this widget.
     """
 
-    _esm = _STATIC / "messagelist.js"
-    _css = "".join((_STATIC / name).read_text() for name in ("theme.css", "messagelist.css"))
+    _esm = asset("page.js", "messagelist.js")
+    _css = asset("theme.css", "messagelist.css")
 
     rows = traitlets.Instance(tuple, args=(), read_only=True)
     visible = _Shown((), read_only=True)

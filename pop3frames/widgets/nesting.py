@@ -1,10 +1,10 @@
 """How deep HTML nests and what reading it would cost, bounded from above by one linear scan.
 
-A parser of HTML is quadratic in depth (10,000 nested <div> take a second, 100,000 nearly a minute), and
-a few hundred open <b> are opened anew in every paragraph. So a mail is measured before any parser sees it. The bound
-must hold for what hostile mail does to the tree builder (HTML standard, section 13.2.6), so an end tag counts
-only where it certainly closes what is innermost; where text might be taken for tags or tags for text, nothing
-closes any more.
+A parser of HTML is quadratic in depth (10,000 nested <div> take a second, 100,000 nearly a minute), and a
+few hundred open <b> are opened anew in every paragraph. So a mail is measured before any parser sees it.
+The bound must hold for what hostile mail does to the tree builder (HTML standard, section 13.2.6): an end
+tag counts only where it certainly closes what is innermost; where text might be taken for tags or tags for
+text, nothing closes any more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-// The list of messages. `Store` is what a page knows of one list, `View` one picture of it.
+// The list of messages, after page.js. `Store` is what a page knows of one list, `View` one picture of it.
 // Rows come once, as deflated columns, and are sorted, filtered and scrolled here: a busy kernel stops none of
 // that. What a mail says becomes text nodes, never markup.
 
@@ -17,33 +17,8 @@ const DEFAULT_SORT = { column: "date", descending: true };
 const NO_UNIQUE_ID = "The server gives this message no unique id, so it cannot be marked";
 const WAITING = "Waiting for the messages. If this stays, run the cell again: they are not stored in the notebook.";
 
-const number = new Intl.NumberFormat();
 const collator = new Intl.Collator(undefined, { sensitivity: "base", numeric: true });
-const wholeDate = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
-
 let views = 0;
-
-/** Octets in powers of a thousand: "512 B", "1.2 kB", "34 MB". */
-export function humanSize(octets) {
-  let value = octets;
-  for (const unit of ["B", "kB", "MB", "GB"]) {
-    if (value < 999.5 || unit === "GB") {
-      return `${value < 9.95 && unit !== "B" ? value.toFixed(1) : Math.round(value)} ${unit}`;
-    }
-    value /= 1000;
-  }
-}
-
-function localDate(seconds) {
-  const date = new Date(seconds * 1000);
-  if (Number.isNaN(date.getTime())) return ["", ""];
-  const two = (n) => String(n).padStart(2, "0");
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  const utc = date.toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
-  return [`${day} ${two(date.getHours())}:${two(date.getMinutes())}`, `${wholeDate.format(date)}\n${utc}`];
-}
-
-const counted = (n, thing) => `${number.format(n)} ${thing}${n === 1 ? "" : "s"}`;
 
 /** What to show of a sender. A name that looks like an address must not pass for one. */
 function nameAndAddress(from) {
@@ -51,13 +26,6 @@ function nameAndAddress(from) {
   if (name === undefined) return [from || "(no sender)", ""];
   return name.includes("@") ? [address, ""] : [name, address];
 }
-
-async function unpacked(buffer) {
-  const stream = new Blob([buffer]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).json();
-}
-
-const octets = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
 function fromBits(bits, count) {
   const flags = new Uint8Array(count);
@@ -284,13 +252,6 @@ class Store {
     }
     this.untold = null;
   }
-}
-
-function element(tag, className, attributes = {}) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  return node;
 }
 
 /** One picture of a store. */
