@@ -6,23 +6,21 @@ Its words reach the page by custom messages only: a saved notebook holds none of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, Literal
 
 import anywidget
 
+from pop3frames.widgets.assets import asset
 from pop3frames.widgets.jobs import Jobs
 
-_STATIC = Path(__file__).parent / "static"
-
-Tone = Literal["info", "good", "error"]
+Tone = Literal["info", "error"]
 
 
 class Notice(anywidget.AnyWidget):
     """A live line, for screen readers too, with a progress bar and a cancel button while work goes on."""
 
-    _esm = _STATIC / "notice.js"
-    _css = "".join((_STATIC / name).read_text() for name in ("theme.css", "panels.css"))
+    _esm = asset("page.js", "notice.js")
+    _css = asset("theme.css", "panels.css")
 
     def __init__(self, **kwargs: Any) -> None:
         self._said: dict[str, Any] = {"text": "", "tone": "info", "lines": [], "pace": None}

@@ -6,15 +6,13 @@ No trait holds it, so that neither the state of a widget nor a saved notebook ca
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import anywidget
 from traitlets import Unicode
 
 from pop3frames.client.credentials import Secret
-
-_STATIC = Path(__file__).parent / "static"
+from pop3frames.widgets.assets import asset
 
 Typed = Callable[[Secret | None, bool], object]
 
@@ -25,8 +23,8 @@ class SecretField(anywidget.AnyWidget):
     label   what stands above it
     """
 
-    _esm = _STATIC / "secretfield.js"
-    _css = "".join((_STATIC / name).read_text() for name in ("theme.css", "secretfield.css"))
+    _esm = asset("secretfield.js")
+    _css = asset("theme.css", "secretfield.css")
 
     label = Unicode("Password").tag(sync=True)
 

@@ -28,9 +28,9 @@ def sent(notice: Notice, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_words_travel_by_messages_only(notice: Notice, sent: list[Any]) -> None:
     """Also to a page that is opened later, and not in the state."""
-    notice.say("CANARY", "good", ["LINE"])
+    notice.say("CANARY", "info", ["LINE"])
     notice._handle_custom_msg({"kind": "ready"}, [])
-    told = {"kind": "notice", "text": "CANARY", "tone": "good", "lines": ["LINE"], "pace": None}
+    told = {"kind": "notice", "text": "CANARY", "tone": "info", "lines": ["LINE"], "pace": None}
     assert sent == [told, told]
     state = json.dumps(notice.get_state(), default=repr) + repr(notice)
     assert "CANARY" not in state

@@ -1,14 +1,6 @@
 // One line of words, a progress bar and a cancel button. Text only by textContent.
 // It also keeps the keys of the panel it stands in from the notebook, where "x" cuts a cell.
 
-function make(tag, className, parent, text = "") {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.textContent = text;
-  parent.append(node);
-  return node;
-}
-
 function keepKeys(el) {
   const stop = (event) => event.stopPropagation();
   let panel = null;
@@ -26,31 +18,28 @@ function keepKeys(el) {
 function render({ model, el }) {
   el.classList.add("p3f", "p3f-notice");
   el.tabIndex = -1;
-  const said = make("div", "p3f-said", el);
-  said.setAttribute("role", "status");
-  said.setAttribute("aria-live", "polite");
-  const sign = make("span", "p3f-sign", said);
-  const text = make("span", "p3f-text", said);
-  const lines = make("ul", "p3f-lines", said);
-  const work = make("div", "p3f-work", el);
-  const name = make("span", "p3f-name", work);
-  const bar = make("progress", "p3f-progress", work);
-  bar.max = 1;
-  const pace = make("span", "p3f-pace", work);
-  const cancel = make("button", "p3f-button", work, "Cancel");
-  cancel.type = "button";
+  const said = element("div", "p3f-said", { role: "status", "aria-live": "polite" });
+  const [sign, text] = [element("span", "p3f-sign"), element("span", "p3f-text")];
+  const lines = element("ul", "p3f-lines");
+  said.append(sign, text, lines);
+  const work = element("div", "p3f-work");
+  const [name, pace] = [element("span", "p3f-name"), element("span", "p3f-pace")];
+  const bar = element("progress", "p3f-progress", { max: 1 });
+  const cancel = element("button", "p3f-button", { type: "button" });
+  cancel.textContent = "Cancel";
+  work.append(name, bar, pace, cancel);
+  el.append(said, work);
 
   const show = (now) => {
     el.dataset.tone = now.tone;
-    sign.textContent = { error: "⚠ Problem: ", good: "✓ ", info: "" }[now.tone];
+    sign.textContent = now.tone === "error" ? "⚠ Problem: " : "";
     if (text.textContent !== now.text) text.textContent = now.text;
     const shown = Array.from(lines.children, (line) => line.textContent);
     if (JSON.stringify(shown) !== JSON.stringify(now.lines)) {
-      lines.replaceChildren();
-      for (const each of now.lines) make("li", "", lines, each);
+      lines.replaceChildren(...now.lines.map(() => element("li")));
+      now.lines.forEach((line, i) => { lines.children[i].textContent = line; });
     }
     lines.hidden = now.lines.length === 0;
-    said.hidden = now.text === "" && now.lines.length === 0;
     if (!now.pace && document.activeElement === cancel) el.focus();
     work.hidden = !now.pace;
     if (!now.pace) return;
