@@ -122,7 +122,8 @@ class DeletionBar(Panel):
 
     def _show_marking(self, *told: ipywidgets.Widget) -> None:
         self.remove_class("p3f-wide")
-        self.show(row(self._count, self._review), *told, self._tools, row(self._dataset))
+        where = [row(self._dataset)] if self.alone else []  # else another panel names it
+        self.show(row(self._count, self._review), *told, self._tools, *where)
 
     def _show_plan(self, plan: Plan) -> None:
         rows = [each for each in self.mailbox.rows if each.uidl in plan.going]

@@ -22,6 +22,7 @@ from pop3frames.widgets.guarded import Guarded
 
 T = TypeVar("T")
 
+_TELLING = 0.3  # seconds until a rate says anything
 TOLD_EVERY = 0.1  # seconds between two words about progress: a page needs no more
 
 log = logging.getLogger("pop3frames")
@@ -61,8 +62,9 @@ class Pace:
         told = [f"{self.progress.messages:,} of {self.progress.total_messages:,} messages"]
         if self.progress.total_octets:
             told.append(f"{in_words(self.progress.octets)} of {in_words(self.progress.total_octets)}")
+        if self.progress.octets and self.seconds >= _TELLING:
             told.append(f"{in_words(self.rate)}/s")
-        if self.seconds_left is not None:
+        if self.seconds_left is not None and self.seconds >= _TELLING:
             told.append(f"{_duration(self.seconds_left)} left")
         return " · ".join(told)
 

@@ -27,14 +27,14 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]  # it ships no types
     def __init__(self, jobs: Jobs, *, alone: bool, notice: Notice | None = None) -> None:
         super().__init__()
         self.jobs, self.notice = jobs, notice or Notice()
-        self._below = (self.notice,) if alone else ()
+        self.alone = alone
         if notice is None:
             self.notice.follow(jobs)
         self.add_class("p3f").add_class("p3f-panel")
 
     def show(self, *children: ipywidgets.Widget) -> None:
         """These, and below them the notice if it belongs here."""
-        self.children = (*children, *self._below)
+        self.children = (*children, self.notice) if self.alone else children
 
     def button(self, label: str, act: Callable[[], object], **options: Any) -> ipywidgets.Button:
         """A button whose failures are told: an exception in its callback would appear nowhere."""

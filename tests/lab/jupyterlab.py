@@ -238,6 +238,40 @@ class LabPage:
             "async i => { await jupyterapp.shell.currentWidget.content.scrollToItem(i, 'center'); }", index
         )
 
+    def printed(self, index: int) -> str:
+        """Run one cell and give what it printed: how the Python side is asked."""
+        self.run_cell(index)
+        outputs = self.cells()[index]["outputs"]
+        failed = ["\n".join(each["traceback"]) for each in outputs if each["output_type"] == "error"]
+        assert not failed, failed[0]
+        return "".join("".join(each["text"]) for each in outputs if each["output_type"] == "stream").strip()
+
+    def use_theme(self, name: str) -> None:
+        """Change to "JupyterLab Light" or "JupyterLab Dark"."""
+        self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
+        self.page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
+
+    def save(self) -> bytes:
+        """Save the notebook, and give the file."""
+        path = self.page.evaluate(
+            """async () => {
+                const context = jupyterapp.shell.currentWidget.context;
+                await context.save();
+                return context.path;
+            }"""
+        )
+        return (self.server.folder / path).read_bytes()
+
+    def save_widget_state(self, on: bool) -> None:
+        """Set the menu's "Save Widget State Automatically"."""
+        self.page.evaluate(
+            """async on => {
+                const name = '@jupyter-widgets/jupyterlab-manager:saveWidgetState';
+                if (jupyterapp.commands.isToggled(name) !== on) await jupyterapp.commands.execute(name);
+            }""",
+            on,
+        )
+
     def close(self) -> None:
         """End the kernel and close the notebook, unsaved."""
         self.page.evaluate(

@@ -147,6 +147,7 @@ def test_progress_is_told_in_messages_octets_rate_and_time_left() -> None:
     assert Pace(Progress(80, 160, 0, 0), 2.0).share == 0.5
     assert str(Pace(Progress(0, 160, 0, 0), 2.0)) == "0 of 160 messages"
     assert str(Pace(Progress(1, 100_000, 0, 0), 1.0)).endswith("· 1667 min left")
+    assert str(Pace(Progress(1, 160, 500, 1000), 0.1)) == "1 of 160 messages · 500 B of 1.0 kB"
 
 
 def test_every_job_tells_its_last_step() -> None:
