@@ -39,11 +39,10 @@ class ConnectPanel(Panel):
         account: Account | None = None,
         *,
         mailbox: Mailbox | None = None,
-        alone: bool = True,
         notice: Notice | None = None,
     ) -> None:
         self.mailbox, self.form = mailbox or Mailbox(), Form(account)
-        super().__init__(self.mailbox.jobs, alone=alone, notice=notice)
+        super().__init__(self.mailbox.jobs, notice)
         self._waiting: Callable[[], object] | None = None  # what to do as soon as the password is here
         self._build()
         self.form.observe(self._source_chosen, "source")

@@ -29,9 +29,9 @@ class DeletionBar(Panel):
     mailbox   the model that holds the marks;   removal   plans and commits
     """
 
-    def __init__(self, mailbox: Mailbox, *, alone: bool = True, notice: Notice | None = None) -> None:
+    def __init__(self, mailbox: Mailbox, *, notice: Notice | None = None) -> None:
         self.mailbox, self.removal = mailbox, Removal(mailbox)
-        super().__init__(mailbox.jobs, alone=alone, notice=notice)
+        super().__init__(mailbox.jobs, notice)
         self._build_marking()
         self._build_review()
         mailbox.marks.observe(lambda _: self._marks_changed(), "marked")

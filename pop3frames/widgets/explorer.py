@@ -46,11 +46,9 @@ class MailboxExplorer(ipywidgets.VBox):  # type: ignore[misc]  # it ships no typ
         self.mailbox = mailbox = Mailbox()
         self.list, self.preview, self.notice = MessageList(), MessagePreview(), Notice()
         self.notice.follow(mailbox.jobs)
-        self.connecting = ConnectPanel(account, mailbox=mailbox, alone=False, notice=self.notice)
-        self.deleting = DeletionBar(mailbox, alone=False, notice=self.notice)
-        self.exporting = ExportPanel(
-            mailbox, filtered=lambda: self.list.visible, alone=False, notice=self.notice
-        )
+        self.connecting = ConnectPanel(account, mailbox=mailbox, notice=self.notice)
+        self.deleting = DeletionBar(mailbox, notice=self.notice)
+        self.exporting = ExportPanel(mailbox, filtered=lambda: self.list.visible, notice=self.notice)
         self.add_class("p3f").add_class("p3f-explorer")
         self._connect_parts()
         self._build()

@@ -30,12 +30,11 @@ class ExportPanel(Panel):
         mailbox: Mailbox,
         *,
         filtered: Callable[[], Collection[str]] | None = None,
-        alone: bool = True,
         notice: Notice | None = None,
     ) -> None:
         self.mailbox, self.storing = mailbox, Storing(mailbox)
         self._filtered = filtered
-        super().__init__(mailbox.jobs, alone=alone, notice=notice)
+        super().__init__(mailbox.jobs, notice)
         choices = [each for each in _WHICH if filtered is not None or each[1] != "filtered"]
         self._which = field(ipywidgets.Dropdown(options=choices, description="Which"), width="190px")
         dataset = field(ipywidgets.Text(description="Into this dataset", continuous_update=False), grow=True)

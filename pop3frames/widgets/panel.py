@@ -21,19 +21,19 @@ F = TypeVar("F", bound=ipywidgets.DOMWidget)
 class Panel(ipywidgets.VBox):  # type: ignore[misc]  # it ships no types
     """A box with a border, whose clicks end in words when they fail.
 
-    notice   says what goes on; `alone`: it stands in the panel, else somebody else shows it
+    notice   says what goes on; None: the panel stands alone and has one of its own
     """
 
-    def __init__(self, jobs: Jobs, *, alone: bool, notice: Notice | None = None) -> None:
+    def __init__(self, jobs: Jobs, notice: Notice | None) -> None:
         super().__init__()
-        self.jobs, self.notice = jobs, notice or Notice()
-        self.alone = alone
-        if notice is None:
+        self.jobs, self.alone = jobs, notice is None
+        self.notice = notice or Notice()
+        if self.alone:
             self.notice.follow(jobs)
         self.add_class("p3f").add_class("p3f-panel")
 
     def show(self, *children: ipywidgets.Widget) -> None:
-        """These, and below them the notice if it belongs here."""
+        """These, and below them the notice if it stands here."""
         self.children = (*children, self.notice) if self.alone else children
 
     def button(self, label: str, act: Callable[[], object], **options: Any) -> ipywidgets.Button:
