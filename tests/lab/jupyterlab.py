@@ -238,6 +238,19 @@ class LabPage:
             "async i => { await jupyterapp.shell.currentWidget.content.scrollToItem(i, 'center'); }", index
         )
 
+    def printed(self, index: int) -> str:
+        """Run one cell and give what it printed: how the Python side is asked."""
+        self.run_cell(index)
+        outputs = self.cells()[index]["outputs"]
+        failed = ["\n".join(each["traceback"]) for each in outputs if each["output_type"] == "error"]
+        assert not failed, failed[0]
+        return "".join("".join(each["text"]) for each in outputs if each["output_type"] == "stream").strip()
+
+    def use_theme(self, name: str) -> None:
+        """Change to "JupyterLab Light" or "JupyterLab Dark"."""
+        self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
+        self.page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
+
     def close(self) -> None:
         """End the kernel and close the notebook, unsaved."""
         self.page.evaluate(
