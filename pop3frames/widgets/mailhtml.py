@@ -68,7 +68,7 @@ _PROPERTIES = re.compile(
     r"|border(?:-(?:top|right|bottom|left))?(?:-(?:color|style|width))?|border-radius"
 )
 # Words, numbers and colours. No escape, no address, and of functions only those that name a colour.
-_VALUE = re.compile(r"""(?:[\w\s#%.,'"!+-]|(?:rgb|hsl)a?\([\d\s.,%/]*\))*+""", re.ASCII)
+_VALUE = re.compile(r"""(?:(?:rgb|hsl)a?\([\d\s.,%/]*+\)|[\w\s#%.,'"!+-])*+""", re.ASCII)
 
 _PICTURES = {
     "png": re.compile(rb"\x89PNG\r\n\x1a\n"),

@@ -153,8 +153,9 @@ def lab_page(server: LabServer) -> Iterator[LabPage]:
 
     Playwright keeps an event loop running in this thread until the end: asyncio.run fails meanwhile.
     """
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PAGE_SECONDS * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=_CHROMIUM_FLAGS, timeout=PAGE_SECONDS * 1000

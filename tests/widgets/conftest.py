@@ -26,7 +26,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def open_notebook(lab: LabPage) -> Callable[..., LabPage]:
-    """`open_notebook(*cells)`: a notebook of these cells, open in JupyterLab with its kernel, and not yet run."""
+    """`open_notebook(*cells)`: a notebook of these cells in JupyterLab, with a kernel, not yet run."""
 
     def open_notebook(*cells: str) -> LabPage:
         path = f"widgets-{next(_names)}.ipynb"

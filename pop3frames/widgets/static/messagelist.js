@@ -356,7 +356,6 @@ class View {
     cells.box = element("span", "p3f-box", { role: "checkbox" });
     cells.mark.append(cells.box);
     cells.chip = element("span", "p3f-chip");
-    cells.chip.textContent = "marked";
     cells.title = element("bdi", "p3f-title");
     cells.subject.append(cells.chip, cells.title);
     cells.sender = element("bdi", "p3f-sender");
@@ -586,6 +585,7 @@ class View {
     cells.box.setAttribute("aria-disabled", String(unmarkable));
     cells.mark.title = unmarkable ? NO_UNIQUE_ID : marked ? "Take the mark back" : "Mark";
     cells.chip.hidden = !marked;
+    cells.chip.textContent = marked ? "marked" : "";
     [cells.sender.textContent, cells.address.textContent] = nameAndAddress(from[place]);
     cells.from.title = from[place];
     cells.title.textContent = subject[place] || "(no subject)";
@@ -593,7 +593,7 @@ class View {
     cells.subject.title = subject[place];
     cells.clip.classList.toggle("p3f-has", attachments[place] > 0);
     cells.clip.title = attachments[place] ? counted(attachments[place], "attachment") : "";
-    cells.clip.setAttribute("aria-label", cells.clip.title || "no attachment known");
+    cells.clip.setAttribute("aria-label", cells.clip.title);
     const [date, whole] = seconds[place] === null ? ["", "The mail has no date that can be read"] : localDate(seconds[place]);
     cells.date.textContent = date || "–";
     cells.date.title = whole;

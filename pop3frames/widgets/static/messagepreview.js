@@ -220,7 +220,7 @@ class View {
     tabs.append(...this.tabs);
     bar.append(tabs);
     if (mail.partial) {
-      const loaded = `Only the beginning was loaded: ${humanSize(mail.loaded)} of ${humanSize(mail.size)}.`;
+      const loaded = `Only the beginning was loaded: ${humanSize(mail.loaded)} of ${humanSize(mail.size)}`;
       const load = text("button", "p3f-button", "Load the whole message");
       load.type = "button";
       load.addEventListener("click", () => {
@@ -279,7 +279,7 @@ class View {
     const { attachments, partial } = this.store.mail;
     const files = element("div", "p3f-files");
     files.hidden = !attachments.length;
-    files.append(text("h4", "", counted(attachments.length, "attachment")));
+    files.append(text("h4", "", `${counted(attachments.length, "attachment")}${partial ? " so far" : ""}`));
     const list = element("ul", "");
     list.append(...attachments.map((file, number) => this.makeFile(file, number, partial)));
     files.append(list);
