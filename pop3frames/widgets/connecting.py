@@ -44,6 +44,8 @@ class ConnectPanel(Panel):
         self.mailbox, self.form = mailbox or Mailbox(), Form(account)
         super().__init__(self.mailbox.jobs, notice)
         self._waiting: Callable[[], object] | None = None  # what to do as soon as the password is here
+        self.leads_to = ".p3f-again"  # what has the focus when the messages are listed, as a CSS selector
+        self._by_hand = False  # somebody in the page waits for the list
         self._build()
         self.form.observe(self._source_chosen, "source")
         self.form.observe(self._provider_chosen, "preset")
@@ -66,15 +68,22 @@ class ConnectPanel(Panel):
         title = row(self._title, self._refresh, self._change) if short else self._heading
         rest = (self._facts,) if short else (self._server, self._login, self._advice, self._facts)
         self.show(title, *rest)
+        if short and self._by_hand:  # the button that was pressed is gone: keys must not go to the notebook
+            self._by_hand = False
+            self.notice.focus(self.leads_to)
+
+    def _open_fields(self) -> None:
+        self.summarise(False)
+        self.notice.focus(".p3f-user input")
 
     def _build(self) -> None:
         form = self.form
         names = [("my own server", OWN_SERVER), *((name, name) for name in PRESETS if name != OWN_SERVER)]
+        self._user = field(ipywidgets.Text(description="User name", placeholder="ann@example.org"), grow=True)
         provider = field(ipywidgets.Dropdown(options=names, description="Provider"), width="140px")
         host = field(ipywidgets.Text(description="Host", placeholder="pop.example.org"), grow=True)
         port = field(ipywidgets.BoundedIntText(description="Port", min=1, max=65535), width="80px")
         encryption = field(ipywidgets.Dropdown(options=_ENCRYPTIONS, description="Encryption"), width="160px")
-        user = field(ipywidgets.Text(description="User name", placeholder="ann@example.org"), grow=True)
         sources = [(shown, name) for name, (shown, _) in _SOURCES.items()]
         source = field(ipywidgets.Dropdown(options=sources, description="Password is"), width="170px")
         self._place = field(ipywidgets.Text(description="Where"), grow=True)
@@ -85,19 +94,21 @@ class ConnectPanel(Panel):
             ("hostname", host),
             ("port", port),
             ("encryption", encryption),
-            ("username", user),
+            ("username", self._user),
             ("source", source),
             ("place", self._place),
         ):
             link(form, name, widget)
-        user.observe(lambda _: form.suggest(), "value")
+        self._user.observe(lambda _: form.suggest(), "value")
         connect = self.button("Connect", self.connect, button_style="primary")
         check = self.button("Check only", self.check, tooltip="Log in and see what the server can do")
         self._heading, self._title = words("Connect to a mailbox", "title"), words("", "title")
         self._refresh = self.button("List again", self.connect)
-        self._change = self.button("Change", lambda: self.summarise(False))
+        self._refresh.add_class("p3f-again")
+        self._user.add_class("p3f-user")
+        self._change = self.button("Change", self._open_fields)
         self._server = row(provider, host, port, encryption)
-        self._login = row(user, source, self.secret, self._place, connect, check)
+        self._login = row(self._user, source, self.secret, self._place, connect, check)
         self._advice, self._facts = words(), words()
 
     def _reach(self, act: Callable[[], object]) -> None:
@@ -106,7 +117,7 @@ class ConnectPanel(Panel):
             self._waiting = act
             self.secret.focus()
         self.mailbox.use(self.form.account())
-        self._waiting = None
+        self._waiting, self._by_hand = None, True
         act()
 
     def _typed(self, secret: Secret | None, entered: bool) -> None:
@@ -122,7 +133,8 @@ class ConnectPanel(Panel):
         """After a refused login the password is to be typed again."""
         refused = self.jobs.error and isinstance(self.jobs.failure, POP3AuthenticationError)
         if refused and self.form.source == "typed":
-            self.form.secret = None
+            self.form.secret, self._by_hand = None, False
+            self.summarise(False)
             self.secret.show_held(False)
             self.secret.focus()
 

@@ -63,6 +63,7 @@ class DeletionBar(Panel):
             self.button("Unmark all", marks.clear),
         )
         self._review = self.button("Review and delete…", self.removal.review)
+        self._review.add_class("p3f-review")
 
     def _rule_chosen(self) -> None:
         self._day.layout.display = "" if self._rule.value == "older" else "none"
@@ -111,6 +112,7 @@ class DeletionBar(Panel):
         self._delete = self.button("Delete", self._commit)
         self._delete.add_class("p3f-danger")
         self._keep = self.button("Delete nothing", self._close)
+        self._keep.add_class("p3f-keep")
 
     def _plan_changed(self) -> None:
         plan = self.removal.plan
@@ -138,7 +140,7 @@ class DeletionBar(Panel):
         acts = [self._delete] if plan.going else []
         self.add_class("p3f-wide")
         self.show(self._question, self._told, self._going, *warned, row(*acts, self._keep))
-        self._keep.focus()
+        self.notice.focus(".p3f-keep")
 
     def _commit(self) -> None:
         plan = self.removal.plan
@@ -148,14 +150,14 @@ class DeletionBar(Panel):
     def _close(self) -> None:
         self.removal.plan = None
         self.jobs.status = "Nothing was deleted."
-        self._review.focus()
+        self.notice.focus(".p3f-review")
 
     def _reported(self) -> None:
         report = self.removal.report
         if report is not None:
             self._told.say("", lines=reasons_of(report))
             self._show_marking(self._told)
-            self._review.focus()
+            self.notice.focus(".p3f-review")
 
 
 def reasons_of(report: DeletionReport) -> list[str]:

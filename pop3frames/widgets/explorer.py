@@ -49,6 +49,7 @@ class MailboxExplorer(ipywidgets.VBox):  # type: ignore[misc]  # it ships no typ
         self.connecting = ConnectPanel(account, mailbox=mailbox, notice=self.notice)
         self.deleting = DeletionBar(mailbox, notice=self.notice)
         self.exporting = ExportPanel(mailbox, filtered=lambda: self.list.visible, notice=self.notice)
+        self.connecting.leads_to = ".p3f-mails [role=grid]"
         self.add_class("p3f").add_class("p3f-explorer")
         self._connect_parts()
         self._build()
@@ -101,6 +102,7 @@ class MailboxExplorer(ipywidgets.VBox):  # type: ignore[misc]  # it ships no typ
         marks.observe(lambda _: self._marks_changed(), "marked")
         self.list.on_toggle(self._toggled)
         self.list.observe(lambda _: self._read(), "active")
+        self.list.on_open(lambda _: self._read())
         self.preview.on_whole(self._read_whole)
 
     def _build(self) -> None:
@@ -110,11 +112,12 @@ class MailboxExplorer(ipywidgets.VBox):  # type: ignore[misc]  # it ships no typ
         self._mails.add_class("p3f-mails")
         self._actions = ipywidgets.HBox((self.deleting, self.exporting))
         self._actions.add_class("p3f-actions")
+        self.children = (self.connecting, self._mails, self.notice, self._actions)
 
     def _lay_out(self) -> None:
         """What can be used now: before anything is listed, only the way there."""
-        shown = (self._mails, self.notice, self._actions) if self.mailbox.listed else (self.notice,)
-        self.children = (self.connecting, *shown)
+        for box in (self._mails, self._actions):  # hidden: made anew, they would lose the focus
+            box.layout.display = "" if self.mailbox.listed else "none"
 
     def _rows_changed(self) -> None:
         self.list.show(self.mailbox.rows)

@@ -183,6 +183,12 @@ class Jobs(Guarded):
         ).start()
         return job
 
+    @property
+    def busy(self) -> str:
+        """The name of the work that others have to wait for; "" when there is none."""
+        with self._lock:
+            return "" if self._job is None or self._job.brief else self._job.name
+
     def wait(self, timeout: float | None = None) -> None:
         """Return when nothing runs any more, however it ended. TimeoutError after so many seconds."""
         while (job := self._job) is not None:
@@ -191,9 +197,11 @@ class Jobs(Guarded):
 
     def cancel(self) -> None:
         """Ask the running job to end, if there is one."""
-        with self._lock:
+        with self.changing():
             if self._job is not None:
                 self._job.cancel()
+                if self.running:
+                    self.running = f"cancelling: {self._job.name}"
 
     def began(self, job: Job[Any]) -> None:
         """The job runs now."""
@@ -211,6 +219,8 @@ class Jobs(Guarded):
                     self.status = str(job.failure)
             elif job.failure is not None and not superseded:
                 self.tell_failure(job.failure)
+            elif not superseded:
+                self.error = ""  # of a click meanwhile, that was told to wait
             if not superseded:
                 self._job = None
 

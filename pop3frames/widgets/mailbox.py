@@ -79,8 +79,8 @@ class Mailbox(Guarded):
         with self.changing():
             if account == self.account:
                 return
-            if self.jobs.running:
-                raise POP3UsageError(f"{self.jobs.running} is still going on: wait for its end, or cancel it")
+            if self.jobs.busy:
+                raise POP3UsageError(f"{self.jobs.busy} is still going on: wait for its end, or cancel it")
             self.jobs.cancel()
             self.rows, self.listed, self.facts, self.look = (), False, None, None
             self._kept.clear()
@@ -157,9 +157,8 @@ class Mailbox(Guarded):
             except POP3CommandError as exc:
                 log.warning("nothing to look at: %s", exc)
                 raw = b""  # the whole one can still be asked for
-        job.go_on()
         lines = raw.partition(b"\r\n\r\n")[2].count(b"\n")
-        return self._show(Look(row, raw, partial=not raw or lines >= PREVIEW_LINES))
+        return self._show(Look(row, raw, partial=not raw or lines >= PREVIEW_LINES), job)
 
     def _read_whole(self, job: Job[Look], row: Message) -> Look:
         with self.session() as session:
@@ -169,11 +168,12 @@ class Mailbox(Guarded):
             [(_, raw)] = session.retrieve([self._number(session, row)], sizes)
         if not isinstance(raw, bytes):
             raise raw
-        job.go_on()
-        return self._show(Look(row, raw, partial=False))
+        return self._show(Look(row, raw, partial=False), job)
 
-    def _show(self, look: Look) -> Look:
+    def _show(self, look: Look, job: Job[Look] | None = None) -> Look:
         with self.changing():
+            if job is not None:
+                job.go_on()  # or somebody looks at another message, or at another mailbox, by now
             self._kept[_identity(look.row)] = look
             self._kept.move_to_end(_identity(look.row))
             while len(self._kept) > 1 and sum(len(each.raw) for each in self._kept.values()) > KEPT_OCTETS:

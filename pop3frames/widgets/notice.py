@@ -38,6 +38,10 @@ class Notice(anywidget.AnyWidget):
         jobs.observe(lambda _: self._told(jobs), ["status", "error", "running", "pace"])
         self._told(jobs)
 
+    def focus(self, selector: str) -> None:
+        """Put the keyboard there (a CSS selector) as soon as the panel or explorer around this has it."""
+        self.send({"kind": "focus", "on": selector})
+
     def __repr__(self) -> str:
         return "Notice: run the cell to see what goes on."
 

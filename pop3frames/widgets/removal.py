@@ -85,10 +85,14 @@ class Removal(Guarded):
         super().__init__()
         self.mailbox = mailbox
         mailbox.marks.observe(self._outdated, "marked")
-        mailbox.observe(self._outdated, ["account", "dataset"])
+        mailbox.observe(self._outdated, "dataset")
+        mailbox.observe(lambda _: self._forget(), "account")
 
     def _outdated(self, _change: object) -> None:
         self.plan = None
+
+    def _forget(self) -> None:
+        self.plan = self.export = self.report = None
 
     def review(self) -> Job[Plan]:
         """See what would go: a session that lists, and a look into the dataset. Nothing is marked there."""

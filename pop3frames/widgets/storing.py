@@ -29,6 +29,10 @@ class Storing(Guarded):
     def __init__(self, mailbox: Mailbox) -> None:
         super().__init__()
         self.mailbox = mailbox
+        mailbox.observe(lambda _: self._forget(), "account")
+
+    def _forget(self) -> None:
+        self.report = None
 
     @property
     def dataset(self) -> Dataset:

@@ -313,6 +313,28 @@ def test_nothing_of_mail_or_login_is_in_any_state_or_repr(tmp_path: Path) -> Non
         assert [each for each in canaries if each in states + repr(bundles)] == []
 
 
+def test_another_mailbox_starts_without_the_report_of_the_last(tmp_path: Path) -> None:
+    """Its DataFrame is of its own headers."""
+    with place(2) as where, place(1) as other:
+        explorer = opened(where, tmp_path)
+        click(explorer, "Export")
+        explorer.mailbox.use(other.mailbox.account)
+        explorer.mailbox.list_messages().wait(SECONDS)
+        assert explorer.report is None
+        assert len(explorer.dataframe) == 1
+        assert explorer.dataframe["textBody"].isna().all()
+
+
+def test_a_refused_login_of_a_second_listing_asks_for_the_password_again(tmp_path: Path) -> None:
+    """It was changed meanwhile: the field is shown."""
+    with place(2, faults=[Say("PASS", b"-ERR [AUTH] no\r\n", nth=2)]) as where:
+        explorer = opened(where, tmp_path)
+        click(explorer, "List again")
+        assert explorer.connecting.secret in set(within(explorer))
+        type_password(explorer, "secret")
+        assert explorer.mailbox.jobs.error == ""
+
+
 def test_an_account_whose_password_is_to_type_waits_for_it() -> None:
     """No thread beside a page can ask at a terminal."""
     explorer = explore(Account("work", "pop.example.org", 995, "ann", "prompt"))

@@ -127,7 +127,7 @@ def test_messages_are_read_marked_and_unmarked_by_keys_alone(explorer: Explorer)
     expect(explorer.password).to_be_focused()
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    expect(explorer.rows.first).to_be_visible()
+    expect(explorer.root.get_by_role("grid").first).to_be_focused()
     cells = len(explorer.lab.cells())
     explorer.button("Undo").focus()
     for key in "xdda":

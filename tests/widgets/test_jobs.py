@@ -80,6 +80,33 @@ def test_an_error_disappears_when_the_next_job_begins() -> None:
     assert jobs.error == ""
 
 
+def test_what_was_refused_meanwhile_is_forgotten_at_the_end_of_what_it_waited_for() -> None:
+    """Else a page would tell somebody to wait for an export that has ended."""
+    jobs, gate = Jobs(), Gate()
+    job = jobs.start("exporting", gate)
+    assert gate.reached.wait(10)
+    with jobs.told():
+        jobs.start("listing", lambda _: None)
+    assert "still going on" in jobs.error
+    gate.go.set()
+    job.wait(10)
+    assert jobs.error == ""
+
+
+def test_a_cancel_shows_at_once_that_it_was_heard() -> None:
+    """The job may need a moment to end well."""
+    jobs, gate = Jobs(), Gate()
+    job = jobs.start("exporting", gate)
+    assert gate.reached.wait(10)
+    assert (jobs.running, jobs.busy) == ("exporting", "exporting")
+    jobs.cancel()
+    assert jobs.running == "cancelling: exporting"
+    gate.go.set()
+    with pytest.raises(Cancelled):
+        job.wait(10)
+    assert (jobs.running, jobs.busy) == ("", "")
+
+
 def test_a_brief_job_gives_way_to_the_next_and_never_overlaps_it() -> None:
     """Somebody who walks down a list wants the last message, and no session may meet another."""
     jobs, gate, order = Jobs(), Gate(), []

@@ -14,8 +14,8 @@ from pop3frames.server.faults import Rearrange, Say, migrated
 from pop3frames.server.features import Features
 from pop3frames.server.maildrop import StoredMessage
 from pop3frames.widgets import mailbox as mailbox_module
-from pop3frames.widgets.jobs import Cancelled
-from pop3frames.widgets.mailbox import PREVIEW_LINES, Mailbox
+from pop3frames.widgets.jobs import Cancelled, Job
+from pop3frames.widgets.mailbox import PREVIEW_LINES, Look, Mailbox
 
 
 def test_listing_reads_headers_only_and_leaves_the_mailbox_free() -> None:
@@ -186,6 +186,38 @@ def test_another_account_starts_afresh() -> None:
         assert (mailbox.marks.marked, mailbox.marks.can_undo) == ({}, False)
         with pytest.raises(POP3UsageError, match="not in the list"):
             mailbox.read("uid-00001")
+
+
+def test_another_account_waits_for_work_that_goes_on() -> None:
+    """What it brings would be shown as the other mailbox's."""
+    with place(3) as where, EmbeddedServer(mails(1)) as other:
+        gate = threading.Event()
+        where.mailbox.jobs.observe(lambda _: gate.wait(SECONDS), "pace")
+        job = where.mailbox.list_messages()
+        with pytest.raises(POP3UsageError, match="still going on"):
+            where.mailbox.use(account_of(other))
+        gate.set()
+        job.wait(SECONDS)
+        assert len(where.mailbox.rows) == 3
+
+
+def test_a_look_that_comes_too_late_is_not_shown_for_another_mailbox() -> None:
+    """The message was on its way when somebody changed the account."""
+    with place(3) as where, EmbeddedServer(mails(1)) as other:
+        mailbox = listed(where)
+        look = mailbox.read("uid-00001").wait(SECONDS)
+        gate = threading.Event()
+
+        def arrive(job: Job[Look]) -> Look:
+            assert gate.wait(SECONDS)
+            return mailbox._show(look, job)
+
+        job = mailbox.jobs.start("reading", arrive, brief=True)
+        mailbox.use(account_of(other))
+        gate.set()
+        with pytest.raises(Cancelled):
+            job.wait(SECONDS)
+        assert mailbox.look is None
 
 
 def test_without_an_account_the_words_say_what_to_do() -> None:

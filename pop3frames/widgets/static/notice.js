@@ -1,11 +1,13 @@
 // One line of words, a progress bar and a cancel button. Text only by textContent.
 // It also keeps the keys of the panel it stands in from the notebook, where "x" cuts a cell.
 
+const around = (el) => el.closest(".p3f-explorer") ?? el.closest(".p3f-panel");
+
 function keepKeys(el) {
   const stop = (event) => event.stopPropagation();
   let panel = null;
   const frame = requestAnimationFrame(() => {
-    panel = el.closest(".p3f-explorer") ?? el.closest(".p3f-panel");
+    panel = around(el);
     panel?.setAttribute("data-lm-suppress-shortcuts", "true");
     panel?.addEventListener("keydown", stop);
   });
@@ -13,6 +15,18 @@ function keepKeys(el) {
     cancelAnimationFrame(frame);
     panel?.removeEventListener("keydown", stop);
   };
+}
+
+// What Python wants to have the focus may be on its way: it is waited for, a moment.
+function focusWhenThere(el, selector) {
+  const end = performance.now() + 5000;
+  const look = () => {
+    const target = around(el)?.querySelector(selector);
+    target?.focus();
+    const there = target && document.activeElement === target;
+    if (!there && performance.now() < end && el.isConnected) requestAnimationFrame(look);
+  };
+  look();
 }
 
 function render({ model, el }) {
@@ -51,6 +65,7 @@ function render({ model, el }) {
   };
   const received = (message) => {
     if (message.kind === "notice") show(message);
+    if (message.kind === "focus") focusWhenThere(el, message.on);
   };
   cancel.addEventListener("click", () => model.send({ kind: "cancel" }));
   model.on("msg:custom", received);
