@@ -201,7 +201,7 @@ class MessageList(Guarded, anywidget.AnyWidget):
             self.selected, self.active = selected, active
 
     def _is_overtaken(self, kind: str, turn: int) -> bool:
-        """Whether a later message came first: one may wait for the running cell while a thread takes the next."""
+        """Whether a later message came first: one may wait for the running cell, a thread take the next."""
         newest = self._turns.get(kind, turn)
         self._turns[kind] = max(turn, newest)
         return turn < newest
