@@ -87,6 +87,7 @@ class MessageList(Guarded, anywidget.AnyWidget):
         self._filtered = False  # whether `visible` is what a filter left
         self._page_has: Any = ((), None)  # selection and focus as the page knows them
         self._displayed = False
+        self._turns: dict[str, int] = {}  # of what the page tells by kind, the newest
         self._toggled: list[Toggled] = []
         self._opened: list[Opened] = []
         super().__init__(**kwargs)
@@ -182,17 +183,28 @@ class MessageList(Guarded, anywidget.AnyWidget):
 
     def _was_displayed(self) -> None:
         self._displayed = True
+        self._turns.clear()  # another page, another clock
         self._send_rows()
 
-    def _was_ordered(self, visible: tuple[str, ...], filtered: bool) -> None:
+    def _was_ordered(self, turn: int, visible: tuple[str, ...], filtered: bool) -> None:
         with self.changing():
+            if self._is_overtaken("order", turn):
+                return
             self._filtered = filtered
             self.set_trait("visible", visible)
 
-    def _was_selected(self, selected: tuple[str, ...], active: str | None) -> None:
+    def _was_selected(self, turn: int, selected: tuple[str, ...], active: str | None) -> None:
         with self.changing():
+            if self._is_overtaken("selection", turn):
+                return
             self._page_has = (selected, active)
             self.selected, self.active = selected, active
+
+    def _is_overtaken(self, kind: str, turn: int) -> bool:
+        """Whether a later message came first: one may wait for the running cell, a thread take the next."""
+        newest = self._turns.get(kind, turn)
+        self._turns[kind] = max(turn, newest)
+        return turn < newest
 
     def _was_opened(self, key: str | None) -> None:
         for callback in tuple(self._opened):
@@ -200,16 +212,23 @@ class MessageList(Guarded, anywidget.AnyWidget):
                 callback(key)
 
 
+def _turn(told: dict[str, Any]) -> int:
+    turn = told["turn"]
+    if type(turn) is not int or turn < 0:
+        raise ValueError("no turn")
+    return turn
+
+
 # What the page may tell, and what it must hold to be understood.
 _ACTIONS: dict[str, tuple[Callable[..., None], Callable[[Listing, Any, list[bytes]], tuple[Any, ...]]]] = {
     "ready": (MessageList._was_displayed, lambda *_: ()),
     "order": (
         MessageList._was_ordered,
-        lambda rows, told, sent: (rows.keys_of_order(sent[0]), told["filtered"] is True),
+        lambda rows, told, sent: (_turn(told), rows.keys_of_order(sent[0]), told["filtered"] is True),
     ),
     "selection": (
         MessageList._was_selected,
-        lambda rows, told, sent: (rows.keys_of_bits(sent[0]), rows.key_at(told["active"])),
+        lambda rows, told, sent: (_turn(told), rows.keys_of_bits(sent[0]), rows.key_at(told["active"])),
     ),
     "toggle": (
         MessageList._was_toggled,

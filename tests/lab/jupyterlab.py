@@ -251,6 +251,19 @@ class LabPage:
         """Change to "JupyterLab Light" or "JupyterLab Dark"."""
         self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
         self.page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+
+    def reopen(self) -> None:
+        """Save the notebook, close it, and open it again on the kernel that goes on running."""
+        path = self.page.evaluate(
+            """async () => {
+                const panel = jupyterapp.shell.currentWidget;
+                await panel.context.save();
+                panel.dispose();
+                return panel.context.path;
+            }"""
+        )
+        self.open(path)
 
     def save(self) -> bytes:
         """Save the notebook, and give the file."""

@@ -75,7 +75,8 @@ class Listed:
 def listed(open_notebook: Callable[..., LabPage]) -> Iterator[Listed]:
     """One list of ten thousand mails for the tests below; each begins where `begin` puts it."""
     lab = open_notebook(
-        SHOW, TELL, BUSY, "listed.show(rows(3))", "listed.show([])", "listed.show(rows(10_000))"
+        *(SHOW, TELL, BUSY, "listed.show(rows(3))", "listed.show([])", "listed.show(rows(10_000))"),
+        "listed.marked = listed.selected = ()",
     )
     lab.run_cell(0)
     lab.run_cell(1)
@@ -90,17 +91,16 @@ def begin(listed: Listed) -> Iterator[None]:
     """No filter, nothing selected or marked, the newest row first and the keyboard in the list."""
     listed.lab.errors.clear()
     listed.root.get_by_role("searchbox").fill("")
-    expect(listed.status).to_contain_text("10,000 messages")
     by_date = listed.root.get_by_role("columnheader", name="Date")
     while by_date.get_attribute("aria-sort") != "descending":
         by_date.get_by_role("button").click()
+    listed.python(visible=10_000, first=[NEWEST, "0000270f", "0000270e"])
+    listed.lab.run_cell(7)
+    expect(listed.status).to_have_text("10,000 messages, 288 MB")
     listed.grid.focus()
-    listed.press("Control+a")
-    if "marked" in listed.status.inner_text():
-        listed.press("Delete")
-        if listed.root.get_by_role("button", name="Unmark").count():
-            listed.press("Delete")
     listed.press("Home", "Escape")
+    listed.python(marked=[], selected=[], active=NEWEST)
+    listed.grid.focus()
     yield
     assert [] == listed.lab.errors
 
@@ -281,6 +281,7 @@ def test_it_follows_the_theme_and_fits_narrow_pages(listed: Listed, pictures: Pa
     listed.lab.use_theme("JupyterLab Dark")
     dark = listed.root.evaluate("e => getComputedStyle(e.querySelector('.p3f-table')).backgroundColor")
     assert ("rgb(255, 255, 255)", "rgb(17, 17, 17)") == (light, dark)
+    expect(listed.rows.nth(15)).to_be_attached()
     listed.page.screenshot(path=pictures / "list-dark.png")
     listed.lab.use_theme("JupyterLab Light")
     listed.page.set_viewport_size({"width": 700, "height": 700})
@@ -323,3 +324,14 @@ def test_a_second_view_shows_the_same(listed: Listed) -> None:
     listed.page.evaluate("() => { jupyterapp.shell.currentWidget.content.activeCellIndex = 4; }")
     listed.page.evaluate("() => jupyterapp.commands.execute('notebook:clear-cell-output')")
     expect(listed.root).to_have_count(1)
+
+
+def test_a_notebook_opened_again_shows_the_rows_again(listed: Listed) -> None:
+    """They are not stored in it: the new page asks the kernel, which goes on running."""
+    listed.grid.focus()
+    listed.press("Home", "d")
+    expect(listed.status).to_contain_text("1 marked")
+    listed.lab.reopen()
+    expect(listed.status).to_have_text("10,000 messages, 288 MB · 1 selected · 1 marked, 6.2 kB")
+    expect(listed.rows.first).to_contain_text("marked")
+    listed.python(marked=[NEWEST], selected=[NEWEST])

@@ -151,10 +151,12 @@ def test_no_hostile_mail_loads_runs_or_leads_anywhere(opened: LabPage, hits: Hit
     opened.page.evaluate(OPEN_ALL)
     expect(previews.locator("iframe")).to_have_count(len(mails), timeout=20_000)
     expect(previews.last.frame_locator("iframe").locator("body")).to_have_text("x")
+    assert ([], None) == (hits.paths, opened.page.evaluate("window.hacked"))
+
     link = previews.nth(len(mails) - 2).frame_locator("iframe").locator("a")
     link.click()
     link.click(modifiers=["Control"])
-    assert ([], False) == (hits.paths, bool(opened.page.evaluate("window.hacked")))
+    assert ([], None) == (hits.paths, opened.page.evaluate("window.hacked"))
     assert 1 == len(opened.page.context.pages)
 
     opened.run_cell(7)  # a way that is known to leak is seen leaking

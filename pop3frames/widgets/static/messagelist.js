@@ -244,11 +244,13 @@ class Store {
   flush() {
     clearTimeout(this.timer);
     const { version, active } = this;
+    // Two threads of the kernel may take them in: the later one counts, whichever is first.
+    const turn = (this.turn = Math.max(Date.now(), (this.turn ?? 0) + 1));
     if (this.untold?.has("order")) {
-      this.tell({ kind: "order", version, filtered: this.filter !== "" }, [littleEndian(this.order)]);
+      this.tell({ kind: "order", version, turn, filtered: this.filter !== "" }, [littleEndian(this.order)]);
     }
     if (this.untold?.has("selection")) {
-      this.tell({ kind: "selection", version, active }, [toBits(this.selected)]);
+      this.tell({ kind: "selection", version, turn, active }, [toBits(this.selected)]);
     }
     this.untold = null;
   }
@@ -536,7 +538,8 @@ class View {
     const { store, viewport, rowHeight } = this;
     const total = store.order.length;
     const first = Math.max(Math.floor(viewport.scrollTop / rowHeight) - OVERSCAN, 0);
-    const end = Math.min(Math.ceil((viewport.scrollTop + viewport.clientHeight) / rowHeight) + OVERSCAN, total);
+    this.height = viewport.clientHeight || this.height || 0; // 0 while Lab hides it, which may pass unobserved
+    const end = Math.min(Math.ceil((viewport.scrollTop + this.height) / rowHeight) + OVERSCAN, total);
     this.body.style.height = `${total * rowHeight}px`;
     const free = [];
     for (const [position, row] of this.rows) {
