@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,23 +44,33 @@ def show_still_there(report: DeletionReport, err: bool = False) -> None:
         click.echo(f"  ... and {len(reasons) - _FAILURES_SHOWN} more", err=err)
 
 
-def show_table(frame: pandas.DataFrame) -> None:
-    """The first rows and a few sums, with nothing in them that a terminal would obey."""
+def show_table(frame: pandas.DataFrame, *, whole: bool = True) -> None:
+    """The first rows and a few sums, with nothing in them that a terminal would obey.
+
+    `whole` is False for rows of headers only, whose attachments nobody has seen.
+    """
     from pop3frames.frames.schema import column_name
 
     dates, senders, subjects, counts, sizes, files = (frame[column_name(name)] for name in _SHOWN_COLUMNS)
-    click.echo(_line("date", "from", "subject", "files", "octets"))
+    click.echo(_line("date", "from", "subject", "files" if whole else "", "octets"))
     dates = dates.dt.strftime("%Y-%m-%d %H:%M").fillna("(no date)")
-    columns = [dates, senders.fillna("(nobody)"), subjects.fillna("(none)"), counts, sizes]
+    columns = [
+        dates,
+        senders.fillna("(nobody)"),
+        subjects.fillna("(none)"),
+        counts if whole else counts.map(lambda _: ""),
+        sizes,
+    ]
     for row in zip(*(column.head(_SHOWN) for column in columns), strict=True):
         click.echo(_line(*map(str, row)))
     if len(frame) > _SHOWN:
         click.echo(f"... and {len(frame) - _SHOWN} more")
-    types = files.explode().dropna().map(lambda each: each[column_name("content_type")]).value_counts()
-    click.echo(
-        f"\n{len(frame)} messages of {senders.nunique()} senders, {int(types.sum())} attachments "
-        f"({', '.join(f'{count} {name}' for name, count in types.head(4).items())})"
-    )
+    told = f"\n{len(frame)} messages of {senders.nunique()} senders"
+    if whole:
+        types = Counter(each[column_name("content_type")] for each in files.explode().dropna())
+        commonest = ", ".join(f"{count} {printable(name)}" for name, count in types.most_common(4))
+        told += f", {types.total()} attachments" + (f" ({commonest})" if commonest else "")
+    click.echo(told)
 
 
 def show_plan(plan: pandas.DataFrame) -> int:

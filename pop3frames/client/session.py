@@ -150,8 +150,11 @@ class Session:
 
     def usable_ids(self) -> dict[int, str]:
         """Unique-ids that occur once: RFC 1939 section 7 lets a server give one to several equal messages."""
-        times = Counter(self.unique_ids().values())
-        return {number: uidl for number, uidl in self.unique_ids().items() if times[uidl] == 1}
+        uidls = self.unique_ids()
+        if len(set(uidls.values())) == len(uidls):  # as nearly everywhere; there may be a million
+            return uidls
+        times = Counter(uidls.values())
+        return {number: uidl for number, uidl in uidls.items() if times[uidl] == 1}
 
     def retrieve(self, numbers: Sequence[int], sizes: Mapping[int, int]) -> Iterator[Fetched]:
         """Number and raw message, or why that message failed, for each number in order."""
@@ -277,6 +280,13 @@ class Session:
             return getattr(self.client, "expires_retrieved", None) is True
         except POP3Error:
             return False
+
+    @property
+    def login_delay(self) -> int:
+        """Seconds from one login to the next, as the server asks (RFC 2449 section 6.5); 0: it does not."""
+        with self.typed_errors("CAPA"):
+            words = getattr(self.client, "known_capabilities", {}).get("LOGIN-DELAY") or ["0"]
+        return int(words[0]) if words[0].isascii() and words[0].isdigit() else 0
 
     def quit(self) -> bool:
         """QUIT, or a forced close when it fails; True only when the server confirmed (RFC 1939 section 6)."""

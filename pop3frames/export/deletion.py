@@ -122,7 +122,7 @@ def commit_deletions(
     if not wanted:
         return report
     safe = dataset.safe(account.name, set(wanted))
-    sizes = _sizes(dataset, account.name) if verify == "uidl" else None
+    sizes = dataset.sizes(account.name) if verify == "uidl" else None
     handler = account.asked().handler()
     deleting = Deleting(report, wanted, seen or {})
     try:
@@ -184,9 +184,13 @@ class Deleting:
         if sizes is None:
             different = _fetched_and_compared(session, unproved, listed, safe)
         else:
-            different = [number for number, uidl in unproved.items() if listed.get(number) != sizes[uidl]]
+            different = [
+                number for number, uidl in unproved.items() if listed.get(number) != sizes.get(uidl, -1)
+            ]
         for number in different:
-            self.report.refused[going.pop(number)] = _OTHER_MAIL if sizes is None else _OTHER_SIZE
+            uidl = going.pop(number)
+            other = _OTHER_SIZE if uidl in (sizes or ()) else _RENUMBERED
+            self.report.refused[uidl] = _OTHER_MAIL if sizes is None else other
         self.marked = dict.fromkeys(going.values())  # all: they may be sent ahead of the first answer
         for number, error in session.delete_all(list(going)):
             if error is not None:
@@ -215,6 +219,7 @@ class Deleting:
 _OTHER_MAIL = "what the server has under this unique-id could not be fetched, or is another mail"
 _OTHER_SIZE = "LIST tells of another size than the dataset"
 _CHANGED = "LIST tells of another size than when it was chosen: list the messages again"
+_RENUMBERED = "its unique-id may be another than it was fetched under: verify by hash"
 _NOT_REACHED = "the connection was lost before it was marked"
 WOULD_HIDE = "left: on this server (EXPIRE 0) a QUIT would also hide mail that was fetched and is to stay"
 
@@ -270,8 +275,3 @@ def _marked(plan: Any, account: str) -> Iterable[Any]:
     if _ACCOUNT in plan.columns and not (going[_ACCOUNT] == account).all():
         raise POP3UsageError("this plan is another account's: there the unique-ids are of other mail")
     return going[UIDL].tolist()
-
-
-def _sizes(dataset: Dataset, account: str) -> dict[str, int]:
-    columns = dataset.to_table([UIDL, _SIZE], account).to_pydict()
-    return dict(zip(columns[UIDL], columns[_SIZE], strict=True))

@@ -15,32 +15,31 @@ from pathlib import Path
 
 from pop3frames.client.connection import LISTINGS
 from pop3frames.client.retry import Retry
-from pop3frames.client.rows import as_row, oversized_row
+from pop3frames.client.rows import as_row
 from pop3frames.client.session import Session, log
 from pop3frames.errors import (
     POP3BusyError,
-    POP3CommandError,
     POP3ConnectionError,
     POP3ExportError,
     POP3UsageError,
 )
 from pop3frames.export.accounts import Account
+from pop3frames.export.clearing import Clearing
 from pop3frames.export.culprits import Culprits
-from pop3frames.export.deletion import WOULD_HIDE, Deleting
+from pop3frames.export.oversized import Oversized
 from pop3frames.export.progress import Progress, ProgressBar
-from pop3frames.export.report import UIDL, DeletionReport, ExportReport, Tally
+from pop3frames.export.renumbering import Renumbering
+from pop3frames.export.report import ExportReport, Tally
 from pop3frames.export.selection import HEADERS_AHEAD, Ages, Listing, Selection
+from pop3frames.export.slices import Slices
 from pop3frames.frames.dataset import Dataset
 from pop3frames.frames.ledger import Known
 from pop3frames.frames.parts import PartWriter
-from pop3frames.frames.schema import column_name
-from pop3frames.protocol.grammar import DEFAULT_LIMITS
+from pop3frames.message import Message
 
-RECEIVED_AT = column_name("received_at")
 COMMIT_OCTETS = 256 << 20  # of raw mail: parts of 64 to 256 MB, the size readers like
 COMMIT_SECONDS = 60.0  # a crash costs at most a minute of fetching again
 MOST_LOSSES = 5  # connections lost one after another, with nothing stored in between, before a run gives up
-RENUMBERED = 5  # a mailbox of at least so many mails, none of them known, is worth a warning
 PAUSES = Retry()  # between a lost session and the next: longer and longer, whatever the sessions brought
 LONGEST_PAUSE = 6  # doublings: some 16 seconds
 MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
@@ -91,7 +90,7 @@ def export_mailbox(
     writer = dataset.writer(account.name, known)
     account = account.asked()
     with ProgressBar(account.name, progress) as bar:
-        run = _Run(account, known, writer, bar, keep_raw, dataset if delete else None, selection, stop)
+        run = _Run(account, dataset, known, writer, bar, keep_raw, delete, selection, stop)
         try:
             run.drain()
         except (POP3ConnectionError, POP3ExportError) as exc:
@@ -105,11 +104,12 @@ class _Run:
     """One export: passes over the mailbox, each in a session of its own, until nothing is left to fetch."""
 
     account: Account
+    dataset: Dataset
     known: Known
     writer: PartWriter
     bar: ProgressBar
     keep_raw: bool
-    deleting_after: Dataset | None  # the dataset, where what it holds is to be deleted from the server
+    delete: bool
     selection: Selection
     stop: Callable[[], bool] | None
     tally: Tally = field(default_factory=Tally)
@@ -117,30 +117,38 @@ class _Run:
     stopped: bool = False
     staged_all: bool = True  # whether every RETR of the session at hand became a row
     fetched: dict[str, str | None] = field(default_factory=dict)  # SHA-256 of those RETRed in this session
-    deleted: DeletionReport | None = None
-    flagged: set[str] = field(default_factory=set)  # unique-ids with a row, of messages that count as failed
+    earlier: set[str] = field(default_factory=set)  # unique-ids fetched in the sessions before
     refusals: int = 0  # of RETR, one after another
     uncommitted: int = 0  # octets fetched since the last commit
     committed_at: float = field(default_factory=time.monotonic)
     losses: int = 0
     sessions: int = 0  # that were lost, in the whole run
-    first: set[str | int] | None = None  # what the first session listed; what comes later is the next run's
+    first: Listing | None = None  # what comes later is the next run's
 
     def __post_init__(self) -> None:
         self.ages = Ages(self.selection)
+        self.slices = Slices(self.account.name, keep_raw=self.keep_raw)
+        self.renumbering = Renumbering(self.dataset, self.known)
+        self.oversized = Oversized(self.known, self.writer, self.culprits)
+        self.clearing = Clearing(self.account.name, self.dataset, self.selection, self._holds)
 
     def drain(self) -> None:
-        """Fetch until the mailbox has nothing new. After a lost connection, go on in a new one."""
+        """Sessions until nothing is left to fetch: a new one after a loss, and for what the server hid."""
         handler = self.account.handler()
         while True:
             established = False
             try:
                 with handler.operation(ahead=LISTINGS) as session:
-                    established = True
-                    deleting = self._delete(session, self._pass(session))
+                    established, login_at = True, time.monotonic()
+                    listing, deleting = self._pass(session), None
+                    if self.delete:
+                        deleting = self.clearing.mark(session, listing, self.fetched, stopped=self.stopped)
+                    hides = session.quit_hides_mail
+                    not_before = login_at + (session.login_delay if hides else 0)
                 if deleting is not None:
                     deleting.settle(session)
-                return
+                if not hides or not self._shows_more(session, not_before):
+                    return
             except POP3ConnectionError as exc:
                 self.losses += 1
                 if not established or not self.tally.listed or self.losses >= MOST_LOSSES:
@@ -151,6 +159,9 @@ class _Run:
                 self.sessions += 1
                 PAUSES.sleep(PAUSES.delay(min(self.sessions, LONGEST_PAUSE)))
             except POP3BusyError as exc:
+                if self.slices.count:
+                    log.warning("%s: there may be more mail (%s): run it again later", self.account.name, exc)
+                    return
                 if not self.losses:
                     raise
                 raise POP3ConnectionError(
@@ -158,10 +169,16 @@ class _Run:
                     "run it again later"
                 ) from exc
 
+    def _shows_more(self, session: Session, not_before: float) -> bool:
+        """After a session whose QUIT hides what it fetched: whether to look what is listed now."""
+        if not self.slices.moved(session) or not self.fetched or self.stopped or not self._room(1):
+            return False
+        self.first, self.losses = None, 0
+        return self.slices.more(not_before, self._goes_on, PAUSES.sleep)
+
     def report(self) -> ExportReport:
-        return self.tally.report(
-            self.account.name, (commit.path for commit in self.writer.commits), self.deleted
-        )
+        parts = (commit.path for commit in self.writer.commits)
+        return self.tally.report(self.account.name, parts, self.clearing.report)
 
     def _goes_on(self) -> bool:
         """False from the moment at which whoever started the run wants it to end."""
@@ -171,24 +188,30 @@ class _Run:
     def _pass(self, session: Session) -> Listing:
         """Store what is new and selected."""
         listing = Listing.of(session)
-        if self.first is None:
-            self.first = set(map(listing.key, listing.numbers))
-        numbers = [number for number in listing.numbers if listing.key(number) in self.first]
+        numbers = self._of_this_run(listing)
+        self.earlier.update(self.fetched)
+        self.staged_all, self.fetched, self.refusals = True, {}, 0
+        if self.slices.count:
+            self.tally.hidden = self.tally.new - sum(uidl in self.earlier for uidl in listing.uidls.values())
         waiting = self._unknown(listing, numbers)
+        self.tally.begin(len(numbers), len(waiting), skipped=0)
+        self.renumbering.begin(listing)
+        if sampled := self.renumbering.recognise(session, listing, waiting, self._goes_on):
+            self.tally.octets += sampled
+            waiting, self.staged_all = self._unknown(listing, numbers), False
         chosen = [
             number
             for number in self.selection.admitted(listing, waiting)
             if listing.uidls.get(number) not in self.ages.old
         ]
         self.tally.begin(len(numbers), len(chosen), skipped=len(waiting) - len(chosen))
-        self.staged_all, self.fetched, self.refusals = True, {}, 0
         if not chosen:
-            session.all_kept = True
+            session.all_kept = self.staged_all
             return listing
         shown = chosen[: self.selection.limit]
         self.bar.start(len(shown), listing.octets(shown))
         try:
-            for numbers in self._rounds(session, listing, self._without_oversized(session, listing, chosen)):
+            for numbers in self._rounds(session, listing, self._fetchable(session, listing, chosen)):
                 self._fetch(session, listing, numbers)
         finally:
             # Whole messages are stored whatever ended the pass, Ctrl-C too; a failed commit explains itself.
@@ -197,21 +220,28 @@ class _Run:
         session.all_kept = self.keep_raw and self.staged_all
         return listing
 
+    def _of_this_run(self, listing: Listing) -> list[int]:
+        """Those that the first session listed: what comes later is the next run's."""
+        if self.first is None:
+            self.first = listing
+        if self.first is listing:
+            return listing.numbers
+        first = set(map(self.first.key, self.first.numbers))
+        return [number for number in listing.numbers if listing.key(number) in first]
+
     def _unknown(self, listing: Listing, numbers: list[int]) -> list[int]:
         """Those of the messages that the dataset does not have, and those that are too large for it."""
-        waiting = [
+        known, flagged, most = self.known.uidls, self.oversized.flagged, self.oversized.most
+        uidls, sizes = listing.uidls, listing.sizes  # no call for each of a million
+        return [
             number
             for number in numbers
-            if not self._holds(listing.uidls.get(number))
-            or listing.sizes.get(number, 0) > DEFAULT_LIMITS.message
+            if (uidl := uidls.get(number)) not in known or uidl in flagged or sizes.get(number, 0) > most
         ]
-        if len(waiting) == len(numbers) >= RENUMBERED and self.known.uidls and listing.uidls:
-            log.warning("%s: no unique-id is known; has the server renumbered its mail?", self.account.name)
-        return waiting
 
     def _holds(self, uidl: str | None) -> bool:
         """Whether the dataset has that mail."""
-        return uidl in self.known.uidls and uidl not in self.flagged
+        return uidl in self.known.uidls and uidl not in self.oversized.flagged
 
     def _rounds(self, session: Session, listing: Listing, asked: list[int]) -> Iterator[list[int]]:
         """What to RETR next: as many as the limit allows and, where dates decide, those some headers tell."""
@@ -240,78 +270,27 @@ class _Run:
             return most
         return min(most, self.selection.limit - self.tally.new - self.tally.staged)
 
-    def _delete(self, session: Session, listing: Listing) -> Deleting | None:
-        """Mark what the rules select and the dataset holds, from earlier runs too."""
-        if self.deleting_after is None:
-            return None
-        there = set(listing.uidls.values())
-        # Marked before a loss and not listed any more: only the server knows why.
-        gone = [uidl for uidl in self.deleted.unknown if uidl not in there] if self.deleted else []
-        self.deleted = DeletionReport(self.account.name, unknown=gone)
-        if self.stopped:
-            return None
-        wanted = self._to_delete(self.deleting_after, listing)
-        if session.quit_hides_mail and not session.all_kept:  # so there will be no QUIT
-            self.deleted.refused = dict.fromkeys(wanted, WOULD_HIDE)
-            return None
-        deleting = Deleting(self.deleted, wanted)
-        try:
-            safe = self.deleting_after.safe(self.account.name, set(wanted))
-            stored_only = deleting.mark(session, listing.sizes, safe, fetched=self.fetched)
-        except POP3ConnectionError:
-            deleting.lost()
-            raise
-        session.all_kept = session.all_kept and stored_only
-        return deleting
-
-    def _to_delete(self, dataset: Dataset, listing: Listing) -> list[str]:
-        """What the rules select and the dataset has."""
-        admitted = map(listing.uidls.get, self.selection.admitted(listing, listing.uidls))
-        wanted = [uidl for uidl in admitted if uidl is not None and self._holds(uidl)]
-        if self.selection.since is None:
-            return wanted
-        rows = dataset.to_table([UIDL, RECEIVED_AT], self.account.name).to_pydict()
-        dates = zip(rows[UIDL], rows[RECEIVED_AT], strict=True)
-        old = {uidl for uidl, date in dates if date is not None and date < self.selection.since}
-        return [uidl for uidl in wanted if uidl not in old]
-
     def _commit(self) -> None:
         self.committed_at, self.uncommitted = time.monotonic(), 0
+        self.renumbering.settle()
         if self.writer.rows:  # none: nothing is staged, or the disk refused it and the next run fetches it
             flags = self.writer.rows - self.tally.staged
             commit = self.writer.commit()
             self.tally.new += max(0, commit.rows - flags) if commit else 0
             self.tally.staged = 0
 
-    def _without_oversized(self, session: Session, listing: Listing, waiting: list[int]) -> list[int]:
+    def _fetchable(self, session: Session, listing: Listing, waiting: list[int]) -> list[int]:
         """The messages to RETR; the others, too large or twice fatal to a connection, count as failed."""
         asked = []
         for number in waiting:
-            size, uidl = listing.sizes.get(number, 0), listing.uidls.get(number)
-            if size > DEFAULT_LIMITS.message:
-                self._flag(session, number, uidl, size)
-                self._fail(number, uidl, f"LISTed with {size} octets, the limit is {DEFAULT_LIMITS.message}")
-            elif reason := self.culprits.verdict(listing.key(number)):
-                self._fail(number, uidl, reason)
+            if reason := self.oversized.reason(listing, number):
+                self.oversized.flag(session, listing, number)
+            reason = reason or self.culprits.verdict(listing.key(number))
+            if reason:
+                self._fail(number, listing.uidls.get(number), reason)
             else:
                 asked.append(number)
         return sorted(asked, key=lambda number: self.culprits.blamed(listing.key(number)))
-
-    def _flag(self, session: Session, number: int, uidl: str | None, size: int) -> None:
-        """A row with the headers only, so that the table shows what is missing."""
-        if uidl is None or uidl in self.known.uidls or uidl in self.flagged or self.culprits.blamed(uidl):
-            return
-        try:
-            header = session.top(number, 0)
-        except POP3CommandError as exc:
-            log.warning("message %d has no header to show: %s", number, exc)
-            return
-        except POP3ConnectionError:
-            self.culprits.blame(uidl)
-            raise
-        row = oversized_row(header, number, account=self.account.name, uidl=uidl, size=size)
-        self.writer.add([row])
-        self.flagged.add(uidl)
 
     def _fetch(self, session: Session, listing: Listing, numbers: Sequence[int]) -> None:
         done = 0
@@ -358,15 +337,20 @@ class _Run:
             self.tally.skipped += 1
             self.ages.old.update({uidl} if uidl else ())
             self.staged_all = False
-        elif self.writer.add([row]):
-            self.tally.staged += 1
-            self.losses = 0
-            if uidl is not None:
-                # One that begins with a dot may have lost another on the way: to be looked at again.
-                self.fetched[uidl] = None if raw.startswith(b".") else row.content_hash
         else:
-            self.staged_all = False  # stored before, perhaps without its bytes
+            self._stage(row, raw, uidl)
         self.bar.step(len(raw))
+
+    def _stage(self, row: Message, raw: bytes, uidl: str | None) -> None:
+        self.renumbering.arrived(uidl, row.content_hash)
+        if not self.writer.add([row]):
+            self.staged_all = False  # stored before, perhaps without its bytes
+            return
+        self.tally.staged += 1
+        self.losses = 0
+        if uidl is not None:
+            # One that begins with a dot may have lost another on the way: to be looked at again.
+            self.fetched[uidl] = None if raw.startswith(b".") else row.content_hash
 
     def _fail(self, number: int, uidl: str | None, reason: str) -> None:
         self.tally.fail(number, uidl, reason)

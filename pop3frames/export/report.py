@@ -112,6 +112,7 @@ class Tally:
     left: int = 0  # neither fetched nor failed yet
     staged: int = 0  # wait for a commit: not stored yet
     new: int = 0
+    hidden: int = 0  # of the new ones: stored by earlier sessions and not listed any more
     octets: int = 0
     failed: list[FailedMessage] = field(default_factory=list)
 
@@ -128,7 +129,7 @@ class Tally:
         """The counts as they stand: what is staged is not stored."""
         left, failed = self.left + self.staged, tuple(self.failed)
         accounted = self.new + self.skipped + len(failed) + left
-        known = max(0, self.listed - accounted)
+        known = max(0, self.listed + self.hidden - accounted)
         seconds = time.monotonic() - self.started
         return ExportReport(
             account=account,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -22,8 +22,8 @@ from pop3frames.frames.batches import to_dataframe
 from pop3frames.frames.ledger import Known
 from pop3frames.frames.originals import safe_hashes
 from pop3frames.frames.parquet import storage_errors
-from pop3frames.frames.parts import Commit, PartWriter, sweep
-from pop3frames.frames.schema import SCHEMA
+from pop3frames.frames.parts import STAGING, Commit, PartWriter, sweep
+from pop3frames.frames.schema import SCHEMA, column_name
 from pop3frames.frames.snapshot import Part, folder_name, numbered_parts, settled
 from pop3frames.frames.versions import conformed_part
 from pop3frames.frames.views import arrow_dataset, duckdb_view, renamed
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pandas
 
     from pop3frames.frames.pruning import Pruning
+    from pop3frames.frames.renumbering import Key
     from pop3frames.frames.replacement import Replacement
     from pop3frames.frames.verification import Verification
 
@@ -41,6 +42,17 @@ _T = TypeVar("_T")
 
 PART_BYTES = 128 << 20  # of a file; readers like 64 to 256 MB
 ONE_DAY = 86_400.0
+
+
+def enclosing_dataset(path: Path) -> Path | None:
+    """The dataset in which a file of this path would lie, where Parquet readers took it for a part."""
+    folder = path.expanduser().absolute().parent
+    for each in (folder, *folder.parents):
+        if (each / STAGING).is_dir():
+            return each
+    if any(folder.glob("*/part-*.parquet")):  # a copy, made without the folder for staging
+        return folder
+    return folder.parent if any(folder.glob("part-*.parquet")) else None
 
 
 class Dataset:
@@ -165,10 +177,40 @@ class Dataset:
         """
         return duckdb_view(name, self.parts(account))
 
+    def sizes(self, account: str) -> dict[str, int]:
+        """Octets by unique-id, of mail fetched under it: not from parts that `renumber` has changed."""
+        names = [column_name("uidl"), column_name("size")]
+        tables = self._each(
+            account,
+            lambda parts: [conformed_part(part.path, names) for part in parts if not part.renumbered],
+        )
+        rows = pa.concat_tables([SCHEMA.empty_table().select(names), *tables]).to_pydict()
+        return dict(zip(*rows.values(), strict=True))
+
     def safe(self, account: str, uidls: Container[str]) -> dict[str, str]:
         """SHA-256 by unique-id, of those mails whose original bytes are here: read back now, and compared."""
         found = self._each(account, lambda parts: [safe_hashes(part.path, uidls) for part in parts])
         return {uidl: digest for each in found for uidl, digest in each.items()}
+
+    def rows_with(
+        self, account: str, column: str, values: Collection[Any], columns: Sequence[str]
+    ) -> list[tuple[Any, ...]]:
+        """The cells `columns` of the rows whose `column` is one of `values`; times as integers."""
+        from pop3frames.frames.renumbering import matching
+
+        return self._each(
+            account,
+            lambda parts: [row for part in parts for row in matching(part.path, column, values, columns)],
+        )
+
+    def renumber(self, known: Known, names: Mapping[Key, str]) -> int:
+        """Give rows, by unique-id and content hash, the unique-ids under which the server has them now.
+
+        As safe as `compact`. How many rows changed; one whose new unique-id is stored already does not.
+        """
+        from pop3frames.frames.renumbering import renumber
+
+        return renumber(self.path, known, names)
 
     def compact(self, account: str | None = None) -> list[Replacement]:
         """Merges the small parts of one account, or of all, into parts of about 128 MB.

@@ -92,6 +92,12 @@ class Known:
             self._hashes_read = True
         return self._keys.hashes
 
+    @property
+    def loose(self) -> Set[str]:
+        """Content hashes of rows without a UIDL."""
+        self._ensure()
+        return self._keys.loose
+
     def holds(self, uidl: str | None, content_hash: str | None) -> bool:
         """True when a row with these keys would be a duplicate.
 
@@ -113,7 +119,7 @@ class Known:
     def refresh(self) -> int:
         """Reads the parts that appeared since the last time; returns the highest part number, 0 for none.
 
-        A part that replaced only parts read before holds their rows, and is not read.
+        A part that replaced only parts read before holds their rows, and is not read, unless keys changed.
         """
         snapshot, keys = settled(self.folder, self._read_new, self._parts)
         self._keys.take(keys)
@@ -135,7 +141,7 @@ class Known:
     def _is_new(self, part: Part) -> bool:
         if part.number in self._numbers:
             return False
-        return not part.replaces or not part.replaces <= self._numbers
+        return part.renumbered or not part.replaces <= self._numbers or not part.replaces
 
     def _read_new(self, snapshot: Snapshot) -> tuple[Snapshot, Keys]:
         keys = Keys()

@@ -22,7 +22,16 @@ from pop3frames.frames.ledger import make_durable
 from pop3frames.frames.parquet import NewFile, storage_errors, sync_folder
 from pop3frames.frames.parts import ROW_GROUP_BYTES, STAGING, make_folder, remove_superseded
 from pop3frames.frames.schema import SCHEMA
-from pop3frames.frames.snapshot import OTHERS, REPLACES, Part, encoded, is_replaced, part_name, settled
+from pop3frames.frames.snapshot import (
+    OTHERS,
+    RENUMBERED,
+    REPLACES,
+    Part,
+    encoded,
+    is_replaced,
+    part_name,
+    settled,
+)
 from pop3frames.frames.versions import conform, extra_fields, schemas_agree
 
 _INTACT = "The parts are as they were, and complete."
@@ -41,19 +50,26 @@ class Replacement:
 
 
 def replace_parts(
-    root: Path, parts: Sequence[Part], change: Callable[[pa.Table], pa.Table] | None = None
+    root: Path,
+    parts: Sequence[Part],
+    change: Callable[[pa.Table], pa.Table] | None = None,
+    *,
+    renumbers: bool = False,
+    unless: Callable[[], bool] | None = None,
 ) -> Replacement | None:
     """Writes the rows of live `parts` of one account as one new part and removes the old ones.
 
-    `change` is given each row group and returns as many rows. None when another process has replaced one of
-    the parts. Every page is read with its checksum, so that damage is not copied into a file that looks
-    whole. POP3ExportError when the disk refuses or a part is damaged. Memory: two row groups.
+    `change` is given each row group and returns as many rows; `renumbers` says that some have other
+    unique-ids then. None when another process has replaced one of the parts; or when `unless` is true: it is
+    asked once the new number is chosen, and again when somebody else commits and takes that number. Every
+    page is read with its checksum, so that damage is not copied into a file that looks whole.
+    POP3ExportError when the disk refuses or a part is damaged. Memory: two row groups.
     """
     folder = parts[0].path.parent
     with storage_errors(f"rewrite parts of {folder}", _INTACT):
         try:
             before = sum(part.path.stat().st_size for part in parts)
-            file = _staged(root, parts, change)
+            file = _staged(root, parts, change, renumbers or any(part.renumbered for part in parts))
         except FileNotFoundError:
             _unless_live(folder, parts)
             return None
@@ -68,7 +84,7 @@ def replace_parts(
             if rows != sum(part.rows for part in parts):
                 raise POP3ExportError(f"{folder}: {rows} rows came out of the parts' rows. {_INTACT}")
             nbytes = file.path.stat().st_size
-            path = _publish(file, folder, parts)
+            path = _publish(file, folder, parts, unless)
     if path is None:
         return None
     with storage_errors(f"remove replaced parts of {folder}", _REPLACED):
@@ -87,7 +103,9 @@ def _all_live(folder: Path, parts: Sequence[Part]) -> bool:
     return settled(folder, lambda snapshot: {part.number for part in parts} <= snapshot.live.keys())
 
 
-def _publish(file: NewFile, folder: Path, parts: Sequence[Part]) -> Path | None:
+def _publish(
+    file: NewFile, folder: Path, parts: Sequence[Part], unless: Callable[[], bool] | None
+) -> Path | None:
     """Links the file to the next number, which only one of several rewriters can; None for the others."""
     numbers = {part.number for part in parts}
     while True:
@@ -95,6 +113,8 @@ def _publish(file: NewFile, folder: Path, parts: Sequence[Part]) -> Path | None:
             folder, lambda snapshot: (snapshot.live.keys(), max(snapshot.listed, default=0) + 1)
         )
         if not numbers <= live:
+            return None
+        if unless and unless():  # after the number was chosen: a later commit takes it
             return None
         path = folder / part_name(number)
         try:
@@ -106,12 +126,17 @@ def _publish(file: NewFile, folder: Path, parts: Sequence[Part]) -> Path | None:
         unclaim(file.path, path)
 
 
-def _staged(root: Path, parts: Sequence[Part], change: Callable[[pa.Table], pa.Table] | None) -> NewFile:
+def _staged(
+    root: Path, parts: Sequence[Part], change: Callable[[pa.Table], pa.Table] | None, renumbered: bool
+) -> NewFile:
     extras = extra_fields(parts[0].path)
     schema = pa.schema([*SCHEMA, *extras], metadata=SCHEMA.metadata)
     replaces = encoded({part.number for part in parts}.union(*(part.replaces for part in parts)))
+    footer = {REPLACES: replaces}
+    if renumbered:
+        footer[RENUMBERED] = "yes"
     make_folder(root / STAGING)
-    file = NewFile(root / STAGING / f"{uuid.uuid4().hex}.staged", schema, {REPLACES: replaces})
+    file = NewFile(root / STAGING / f"{uuid.uuid4().hex}.staged", schema, footer)
     try:
         for table in _row_groups(rows for part in parts for rows in _rows_of(part, schema)):
             file.write(change(table) if change else table)

@@ -22,6 +22,7 @@ from pop3frames.frames.parquet import storage_errors
 from pop3frames.frames.versions import check_version
 
 REPLACES = "pop3frames.replaces"
+RENUMBERED = "pop3frames.renumbered"
 OTHERS = "The other parts are not affected."
 
 _PART = re.compile(r"part-(\d{8,})\.parquet")
@@ -74,12 +75,16 @@ def decoded(text: str, below: int) -> frozenset[int]:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part as its footer tells: its rows, and every number it stands for besides its own."""
+    """One part as its footer tells: its rows, and every number it stands for besides its own.
+
+    `renumbered`: some rows have other unique-ids than in the parts that it replaced.
+    """
 
     number: int
     path: Path
     rows: int
     replaces: frozenset[int]
+    renumbered: bool = False
 
 
 def open_part(number: int, path: Path) -> Part:
@@ -93,7 +98,7 @@ def open_part(number: int, path: Path) -> Part:
         replaces = decoded(named.decode(), number) if named else frozenset[int]()
     except ValueError as exc:
         raise POP3ExportError(f"cannot read {path}: its footer is damaged ({exc}). {OTHERS}") from exc
-    return Part(number, path, metadata.num_rows, replaces)
+    return Part(number, path, metadata.num_rows, replaces, RENUMBERED.encode() in stored)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Features:
     login_delay          seconds from one login of a user to the next, then [LOGIN-DELAY]
     expire               days that mail is kept, or "NEVER"; only announced (RFC 2449 section 6.7)
     removes_retrieved    what was RETRed is gone after QUIT, as EXPIRE 0 allows and Gmail does
+    shows                the first so many messages in each session, as Gmail does; None: all
     utf8                 UTF8 and UTF8 USER (RFC 6856 section 2); needs_utf8: mail with 8-bit octets in its
                          header is refused with [UTF8] to whoever did not say UTF8
     lang                 LANG, of a server that knows English only (RFC 6856 section 3)
@@ -55,6 +56,7 @@ class Features:
     login_delay: int | None = None
     expire: int | Literal["NEVER"] | None = None
     removes_retrieved: bool = False
+    shows: int | None = None
     utf8: bool = False
     needs_utf8: bool = False
     lang: bool = False
@@ -68,6 +70,8 @@ class Features:
             raise POP3UsageError(
                 f"no such SASL mechanisms: {sorted(unknown)}; there are {sorted(_MECHANISMS)}"
             )
+        if self.shows is not None and self.shows < 1:
+            raise POP3UsageError("a session shows at least one message: shows is >= 1, or None for all")
         if self.implementation is not None and not self.implementation.isprintable():
             raise POP3UsageError("implementation must be one line")
 

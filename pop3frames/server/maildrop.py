@@ -61,13 +61,13 @@ class Maildrop:
         with self._lock:
             self._messages = list(change(list(self._messages)))
 
-    def open(self) -> MaildropSession | None:
-        """A session on the messages of this moment, or None while another one is open."""
+    def open(self, shows: int | None = None) -> MaildropSession | None:
+        """A session on the messages of this moment, or the first so many; None while another one is open."""
         with self._lock:
             if self._open:
                 return None
             self._open = True
-            return MaildropSession(self, list(self._messages))
+            return MaildropSession(self, self._messages[:shows])
 
     def _close(self, deleted: set[int]) -> None:
         """End the session, removing the messages with these identities."""

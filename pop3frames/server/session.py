@@ -211,7 +211,7 @@ class ServerSession:
     def _opened(self, user: User) -> bytes:
         for each in self._service.faults.rearrangements(self._number):
             user.maildrop.rearrange(each.change)
-        mailbox = user.maildrop.open()
+        mailbox = user.maildrop.open(self._features.shows)
         if mailbox is None:
             return self._err("the mailbox is locked by another session", "IN-USE")
         if self._service.users.too_soon(user.name, self._features.login_delay or 0):

@@ -57,10 +57,10 @@ def test_every_command_explains_itself(words: list[str], option: str) -> None:
 
 def test_the_help_of_the_program_names_its_commands() -> None:
     """And the help of export says what each exit status means."""
-    for command in ("credentials", "demo", "export", "serve"):
+    for command in ("credentials", "demo", "export", "headers", "serve"):
         assert f"\n  {command} " in invoke("--help").stdout
     told = " ".join(invoke("export", "--help").stdout.split())
-    assert "0 everything is stored, 1 the run could not go on" in told
+    assert "0 everything selected is stored, 1 the run could not go on" in told
 
 
 def test_the_version_is_that_of_the_package() -> None:

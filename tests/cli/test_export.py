@@ -343,3 +343,54 @@ def test_ctrl_c_ends_an_export_and_keeps_what_is_whole(tmp_path: Path) -> None:
     assert "Aborted!" in errors
     assert "Traceback" not in errors
     assert ["uid-00001"] == stored(tmp_path / "mail")
+
+
+# What is selected
+
+
+def test_the_rules_select_and_the_rest_is_counted(run: Callable[..., Result], tmp_path: Path) -> None:
+    """Status 0: what was left out was to be left out."""
+    box = [mails(1)[0], *mails(4, octets=3000)[1:]]
+    with EmbeddedServer(box, password=SECRET) as server:
+        small = run(*export_of(server.port, "--max-size", "1kB"))
+        limited = run(*export_of(server.port, "--limit", "1", "--newest-first"))
+        named = run(*export_of(server.port, "--uidl", "uid-00002", "--uidl", "uid-00001"))
+        late = run(*export_of(server.port, "--since", "2024-01-03"))
+    assert [0, 0, 0, 0] == [each.exit_code for each in (small, limited, named, late)]
+    assert "4 listed: 1 new, 0 known, 0 failed, 3 skipped (" in small.stdout
+    assert "4 listed: 1 new, 1 known, 0 failed, 2 not reached (" in limited.stdout
+    assert "4 listed: 1 new, 2 known, 0 failed, 1 skipped (" in named.stdout
+    assert "4 listed: 0 new, 3 known, 0 failed, 1 skipped (" in late.stdout
+    assert ["uid-00001", "uid-00002", "uid-00004"] == stored(tmp_path / "mail")
+
+
+def test_since_begins_with_that_day_in_utc(run: Callable[..., Result], tmp_path: Path) -> None:
+    """The mail is of the 2nd of January, 03:04 UTC."""
+    with EmbeddedServer(mails(1), password=SECRET) as server:
+        run(*export_of(server.port, "--since", "2024-01-02"))
+    assert ["uid-00001"] == stored(tmp_path / "mail")
+
+
+def test_with_rules_only_what_they_select_is_deleted(run: Callable[..., Result]) -> None:
+    """The same words for both."""
+    with EmbeddedServer(mails(3), password=SECRET) as server:
+        result = run(*export_of(server.port, "--keep-raw", "--delete", "--uidl", "uid-00002"))
+        assert ["uid-00001", "uid-00003"] == ids(server.maildrop.messages)
+    assert (0, True) == (result.exit_code, "1 deleted, 0 refused" in result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--max-size", "0"], "is no size"),
+        (["--max-size", "-5"], "is no size"),
+        (["--max-size", "many"], "is no size"),
+        (["--limit", "0"], "--limit"),
+        (["--since", "yesterday"], "--since"),
+    ],
+)
+def test_rules_that_cannot_be_meant_are_named(
+    run: Callable[..., Result], words: list[str], said: str
+) -> None:
+    """Before anything is sent."""
+    assert_plain(run(*export_of(1, *words)), said, status=2)

@@ -4,6 +4,7 @@ A line is a JSON object: `port` and `password` of the server, `folder` of the da
 
     {"kill": ["link", 3]}      SIGKILL at the third call of os.link, half of them before it and half behind it
     {"after": 0.05}            SIGKILL so many seconds after its start
+    {"dies": 17}               SIGKILL when 17 messages are done
     {"interrupt": 17}          SIGINT, as Ctrl-C sends it, when 17 messages are done
     {}                         by itself
 
@@ -70,6 +71,8 @@ def run(order: dict[str, Any]) -> str:
     def tell(progress: Progress) -> None:
         if progress.messages == interrupt_at:
             os.kill(os.getpid(), signal.SIGINT)
+        if progress.messages == order.get("dies"):
+            os.kill(os.getpid(), signal.SIGKILL)
 
     try:
         export_mailbox(account, order["folder"], keep_raw=True, progress=tell)

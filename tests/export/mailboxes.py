@@ -73,7 +73,7 @@ def digests(messages: Iterable[StoredMessage]) -> list[str]:
 def counts(report: ExportReport) -> tuple[int, int, int, int, int]:
     """Listed, new, known, failed, left; checks that every listed message is accounted for."""
     failed = len(report.failed)
-    assert report.listed == report.new + report.known + failed + report.left
+    assert report.listed == report.new + report.known + report.skipped + failed + report.left
     return report.listed, report.new, report.known, failed, report.left
 
 

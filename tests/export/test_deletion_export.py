@@ -14,7 +14,7 @@ from export.mailboxes import ANN, account_at, account_of, counts, ids, mail, mai
 from lab.relay import Relay
 
 from pop3frames.errors import POP3ConnectionError, POP3ExportError, POP3UsageError
-from pop3frames.export import mailbox
+from pop3frames.export import clearing, mailbox
 from pop3frames.export.mailbox import ExportReport, export_mailbox
 from pop3frames.export.progress import Progress
 from pop3frames.frames.dataset import Dataset
@@ -59,13 +59,13 @@ def test_what_was_stored_goes_without_being_fetched_again(folder: Path, pipelini
 def test_when_dele_arrives_the_mail_is_in_the_dataset(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen at the moment of each mark."""
     seen: list[set[bytes]] = []
-    original = mailbox.Deleting.mark
+    original = clearing.Deleting.mark
 
     def noted(*arguments: Any, **options: Any) -> bool:
         seen.append(durable(folder))
         return original(*arguments, **options)
 
-    monkeypatch.setattr(mailbox.Deleting, "mark", noted)
+    monkeypatch.setattr(clearing.Deleting, "mark", noted)
     with EmbeddedServer(FIVE) as server:
         emptied(server, folder)
     assert [{message.raw for message in FIVE}] == seen
@@ -150,14 +150,20 @@ def test_mail_without_a_unique_id_of_its_own_stays(folder: Path, ids_told: dict[
     assert sorted(set(FIVE_IDS) - set(stays)) == states(report)[0]
 
 
-def test_a_migrated_mailbox_is_stored_again_and_goes_under_its_new_ids(folder: Path) -> None:
-    """Old rows stay, new ones come: nothing is deleted on the word of an old one."""
-    with EmbeddedServer(FIVE, faults=[Rearrange(migrated, connections={2})]) as server:
+def test_a_migrated_mailbox_goes_under_its_new_ids_after_a_comparison(folder: Path) -> None:
+    """Its rows have the new ids by a hint, and nothing is deleted on that: each mail is fetched first."""
+    with (
+        EmbeddedServer(FIVE, faults=[Rearrange(migrated, connections={2})]) as server,
+        Relay(server.port) as relay,
+    ):
         exported(server, folder)
-        report = emptied(server, folder)
+        report = export_mailbox(account_at(relay.port, server.password), folder, keep_raw=True, delete=True)
+        asked = {line for line in bytes(relay.capture).split(b"\r\n") if line.startswith(b"RETR ")}
         assert [] == left(server)
-    assert (5, 5, 0, 0, 0) == counts(report)
-    assert 10 == len(stored(folder))
+    assert {b"RETR %d" % number for number in range(1, 6)} == asked
+    assert (5, 0, 5, 0, 0) == counts(report)
+    assert [f"new-{uidl}" for uidl in FIVE_IDS] == stored(folder)
+    assert_nothing_lost(FIVE, [], folder)
 
 
 # What fails
@@ -177,7 +183,7 @@ def test_an_oversized_message_stays_in_this_and_in_later_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its row has headers only."""
-    monkeypatch.setattr(mailbox, "DEFAULT_LIMITS", Limits(message=3000))
+    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     served = [mail(1), mail(2, octets=9000), mail(3)]
     with EmbeddedServer(served) as server:
         assert (["uid-00001", "uid-00003"], [], []) == states(emptied(server, folder))

@@ -219,7 +219,7 @@ def test_an_oversized_message_is_a_flagged_row_that_counts_as_failed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is never RETRed; its row has the header's columns and the LISTed size, no body and no hash."""
-    monkeypatch.setattr(mailbox, "DEFAULT_LIMITS", Limits(message=3000))
+    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     served = [mail(1), mail(2, octets=9000), mail(3)]
     with EmbeddedServer(served) as server, Relay(server.port) as relay:
         account = account_at(relay.port, server.password)
@@ -238,7 +238,7 @@ def test_an_oversized_message_whose_header_is_refused_too_is_only_reported(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No row, so that the next run tries again."""
-    monkeypatch.setattr(mailbox, "DEFAULT_LIMITS", Limits(message=3000))
+    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     script = [
         *LOGIN,
         ("UIDL", block([b"1 small", b"2 big"])),

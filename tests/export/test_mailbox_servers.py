@@ -31,13 +31,14 @@ def test_without_the_bytes_an_export_ends_without_quit_where_quit_hides_mail(fol
 
 
 def test_with_the_bytes_an_export_quits_only_after_its_commit(folder: Path) -> None:
-    """When QUIT arrives, all that was RETRed is in the dataset already."""
+    """When QUIT arrives, all that was RETRed is in the dataset already; then it looks for more."""
     seen: list[list[str | None]] = []
 
     def look(peer: Peer) -> None:
         seen.append(stored(folder))
 
-    with ScriptedServer([*expiring(3), ("QUIT", look, b"+OK\r\n")]) as server:
+    nothing_more = [*listing({}, {}, b"EXPIRE 0"), QUIT]
+    with ScriptedServer([*expiring(3), ("QUIT", look, b"+OK\r\n")], nothing_more) as server:
         export_mailbox(account_at(server.port), folder, keep_raw=True)
     assert [ids(mails(3))] == seen
 

@@ -1,10 +1,12 @@
-"""Switches that concern mail: UTF8 mode, languages, and servers that delete what was retrieved."""
+"""Switches that concern mail: UTF8 mode, languages, servers that delete what was retrieved or show a part."""
 
 from __future__ import annotations
 
 import pytest
 from server.playing import LOGIN, MAILS, answers_of, play, session_of
 
+from pop3frames.errors import POP3UsageError
+from pop3frames.server.features import Features
 from pop3frames.server.maildrop import Maildrop
 
 UTF8_MAILS = ["Subject: Grüße\r\n\r\nx\r\n".encode(), "Subject: x\r\n\r\nGrüße\r\n".encode()]
@@ -66,3 +68,21 @@ def test_a_server_may_delete_what_was_retrieved() -> None:
         answers_of(session, [b"QUIT\r\n" * quits])
         session.close()
         assert left == maildrop.messages
+
+
+def test_a_server_may_show_the_first_messages_only() -> None:
+    """The next session shows the next ones once these are gone; the others are there all the time."""
+    maildrop = Maildrop(MAILS)
+    login = b"USER ann\r\nPASS a secret\r\n"
+    first = answers_of(session_of(maildrop, shows=2), [login + b"STAT\r\nRETR 3\r\nDELE 1\r\nQUIT\r\n"])
+    octets = sum(len(message.raw) for message in MAILS[:2])
+    assert b"+OK 2 %d\r\n-ERR no such message\r\n" % octets in first
+    assert MAILS[1:] == maildrop.messages
+    second = answers_of(session_of(maildrop, shows=2), [login + b"UIDL 1\r\nQUIT\r\n"])
+    assert b"+OK 1 %s\r\n" % MAILS[1].uidl.encode() in second
+
+
+def test_a_server_that_shows_nothing_is_refused() -> None:
+    """Not by a session that has no message to show."""
+    with pytest.raises(POP3UsageError, match="at least one"):
+        Features(shows=0)
