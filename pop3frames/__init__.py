@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     from pop3frames.server.features import Bounds, Features
     from pop3frames.transcripts.recorder import Recorder
     from pop3frames.transcripts.replay import replay, replay_handler
+    from pop3frames.widgets.connecting import ConnectPanel
+    from pop3frames.widgets.deleting import DeletionBar
+    from pop3frames.widgets.explorer import MailboxExplorer, explore
+    from pop3frames.widgets.exporting import ExportPanel
+    from pop3frames.widgets.messagelist import MessageList
+    from pop3frames.widgets.messagepreview import MessagePreview
 
 _ERRORS = "pop3frames.errors"
 _HOMES = {
@@ -49,13 +55,19 @@ _HOMES = {
     "Attachment": "pop3frames.message",
     "AttachmentStore": "pop3frames.export.attachments",
     "Bounds": "pop3frames.server.features",
+    "ConnectPanel": "pop3frames.widgets.connecting",
     "Dataset": "pop3frames.frames.dataset",
-    "EmbeddedServer": "pop3frames.server.embedded",
+    "DeletionBar": "pop3frames.widgets.deleting",
     "DeletionReport": "pop3frames.export.report",
+    "EmbeddedServer": "pop3frames.server.embedded",
+    "ExportPanel": "pop3frames.widgets.exporting",
     "ExportReport": "pop3frames.export.report",
     "Features": "pop3frames.server.features",
     "FleetReport": "pop3frames.export.fleetreport",
+    "MailboxExplorer": "pop3frames.widgets.explorer",
     "Message": "pop3frames.message",
+    "MessageList": "pop3frames.widgets.messagelist",
+    "MessagePreview": "pop3frames.widgets.messagepreview",
     "OAuth2": "pop3frames.client.credentials",
     "POP3": "pop3frames.client.pop3",
     "POP3AuthenticationError": _ERRORS,
@@ -76,6 +88,7 @@ _HOMES = {
     "commit_deletions": "pop3frames.export.deletion",
     "doctor": "pop3frames.checkup.doctor",
     "export_accounts": "pop3frames.export.fleet",
+    "explore": "pop3frames.widgets.explorer",
     "export_mailbox": "pop3frames.export.mailbox",
     "google_tokens": "pop3frames.client.oauth",
     "load_accounts": "pop3frames.export.accountsfile",
@@ -94,13 +107,19 @@ __all__ = [
     "Attachment",
     "AttachmentStore",
     "Bounds",
+    "ConnectPanel",
     "Dataset",
+    "DeletionBar",
     "DeletionReport",
     "EmbeddedServer",
+    "ExportPanel",
     "ExportReport",
     "Features",
     "FleetReport",
+    "MailboxExplorer",
     "Message",
+    "MessageList",
+    "MessagePreview",
     "OAuth2",
     "POP3AuthenticationError",
     "POP3BusyError",
@@ -119,6 +138,7 @@ __all__ = [
     "commit_deletions",
     "doctor",
     "export_accounts",
+    "explore",
     "export_mailbox",
     "google_tokens",
     "load_accounts",

@@ -1,4 +1,4 @@
-"""Fixtures for all rooms: what a real program needs, and a real Dovecot for the whole run."""
+"""Fixtures for all rooms: what a real program needs; a real Dovecot and JupyterLab for the whole run."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from lab import dovecot as dovecot_lab
+from lab.jupyterlab import LabPage, LabServer, jupyterlab, lab_page, missing
+
+CHECKOUT = Path(__file__).resolve().parents[1]
 
 _names = itertools.count(1)
 
@@ -53,3 +57,25 @@ def dovecot_user(dovecot: dovecot_lab.Dovecot) -> str:
     name = f"user{next(_names)}"
     dovecot.add_user(name, "secret")
     return name
+
+
+@pytest.fixture(scope="session")
+def lab_server(
+    require: Callable[[str | None], None], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LabServer]:
+    """One JupyterLab for the whole run, over a copy of the notebooks beside the sample data."""
+    require(missing())
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(
+        CHECKOUT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
+    )
+    (folder / "data").symlink_to(CHECKOUT / "data")
+    with jupyterlab(folder, tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lab(lab_server: LabServer) -> Iterator[LabPage]:
+    """A page with JupyterLab; it ends with the module, because it keeps an event loop in this thread."""
+    with lab_page(lab_server) as page:
+        yield page

@@ -22,6 +22,7 @@ PAGES = [
     "docs/deleting.md",
     "docs/doctor.md",
     "docs/many-accounts.md",
+    "docs/explorer.md",
 ]
 
 

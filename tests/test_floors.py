@@ -48,6 +48,8 @@ def test_every_room_imports_only_from_floors_below_it() -> None:
         ("export/accounts.py", "def lazily():\n    import socket", "socket"),
         ("frames/ledger.py", "import email.policy", "email"),
         ("parsing/labels.py", "import pyarrow", "pyarrow"),
+        ("export/progress.py", "import ipywidgets", "ipywidgets"),
+        ("export/report.py", "import pop3frames.widgets.visible", "Floors"),
     ],
 )
 def test_the_check_of_the_floors_can_fail(copy: Path, file: str, line: str, broken: str) -> None:

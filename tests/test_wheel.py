@@ -51,10 +51,12 @@ def test_the_wheel_runs_the_demo_away_from_the_checkout(wheel: Path, tmp_path: P
 
 
 def test_the_wheel_holds_the_package_its_licence_and_nothing_of_the_tests(wheel: Path) -> None:
-    """Type marker and licence are in; tests, notebooks and benchmarks are not."""
+    """Type marker, licence and the widgets' scripts are in; tests, notebooks and benchmarks are not."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
 
     assert {"pop3frames/py.typed", "pop3frames/cli/main.py"} <= set(names)
+    static = [path.name for path in (ROOT / "pop3frames" / "widgets" / "static").iterdir()]
+    assert {f"pop3frames/widgets/static/{name}" for name in static} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert [] == [name for name in names if not name.startswith(("pop3frames/", "pop3frames-"))]

@@ -105,6 +105,7 @@ def commit_deletions(
     plan: pandas.DataFrame | Iterable[str],
     *,
     verify: Verify = "hash",
+    seen: Mapping[str, int] | None = None,
     empty_mailbox: bool = False,
     most: int = MOST,
 ) -> DeletionReport:
@@ -112,6 +113,8 @@ def commit_deletions(
 
     verify          "hash": fetch each message again and compare it with the dataset; "uidl": settle for the
                     unique-id and the LISTed size, which is weaker: some servers use an id twice
+    seen            octets by unique-id, as they were LISTed when somebody chose these messages: what has
+                    another size now is refused
     empty_mailbox   must be True where nothing would be left
     most            must be raised for more deletions than this
 
@@ -129,7 +132,7 @@ def commit_deletions(
     safe = dataset.safe(account.name, set(wanted))
     sizes = dataset.sizes(account.name) if verify == "uidl" else None
     handler = account.asked().handler()
-    deleting = Deleting(report, wanted)
+    deleting = Deleting(report, wanted, seen or {})
     try:
         with handler.operation(ahead=LISTINGS) as session:
             listed = session.sizes()
@@ -156,6 +159,7 @@ class Deleting:
 
     report: DeletionReport
     wanted: Collection[str]
+    seen: Mapping[str, int] = field(default_factory=dict)  # octets when they were chosen, where that is known
     marked: dict[str, None] = field(default_factory=dict)  # DELE was sent, and not refused
 
     def mark(
@@ -178,6 +182,8 @@ class Deleting:
         going: dict[int, str] = {}
         for uidl in self.wanted:
             reason = _why_not(uidl, known, by_uidl, safe)
+            if reason is None and uidl in self.seen and listed.get(by_uidl[uidl]) != self.seen[uidl]:
+                reason = _CHANGED
             if reason is None:
                 going[by_uidl[uidl]] = uidl
             else:
@@ -220,6 +226,7 @@ class Deleting:
 
 _OTHER_MAIL = "what the server has under this unique-id could not be fetched, or is another mail"
 _OTHER_SIZE = "LIST tells of another size than the dataset"
+_CHANGED = "LIST tells of another size than when it was chosen: list the messages again"
 _RENUMBERED = "its unique-id may be another than it was fetched under: verify by hash"
 _NOT_REACHED = "the connection was lost before it was marked"
 WOULD_HIDE = "left: on this server (EXPIRE 0) a QUIT would also hide mail that was fetched and is to stay"

@@ -67,6 +67,19 @@ def test_by_default_each_mail_is_fetched_again_before_it_is_marked(folder: Path)
     assert (0, 1) == (second.count(b"RETR"), second.count(b"DELE"))
 
 
+@BOTH
+def test_what_has_another_size_than_when_it_was_chosen_stays(folder: Path, verify: Verify) -> None:
+    """`seen` is checked in the session that deletes; where nothing is known of it, the other rules decide."""
+    with EmbeddedServer(FIVE) as server:
+        exported(server, folder)
+        wanted, size = ["uid-00001", "uid-00002", "uid-00003"], len(FIVE[0].raw)
+        seen = {"uid-00001": size, "uid-00002": size + 1}
+        report = commit_deletions(account_of(server), folder, wanted, verify=verify, seen=seen)
+        assert ["uid-00002", "uid-00004", "uid-00005"] == left(server)
+    changed = "LIST tells of another size than when it was chosen: list the messages again"
+    assert (["uid-00001", "uid-00003"], {"uid-00002": changed}) == (report.confirmed, report.refused)
+
+
 def test_a_report_is_a_table_with_a_row_a_mail(folder: Path) -> None:
     """Unique-id, state and reason."""
     with EmbeddedServer(FIVE[:3]) as server:

@@ -54,10 +54,11 @@ def missing() -> str | None:
 
 @dataclass(frozen=True)
 class LabServer:
-    """A running server: `url` without the token, and what it has written to its log so far."""
+    """A running server: `url` without the token, the `folder` it serves, and what its log says so far."""
 
     url: str
     token: str
+    folder: Path
     log_file: Path
 
     def log(self) -> str:
@@ -67,7 +68,8 @@ class LabServer:
 @contextlib.contextmanager
 def jupyterlab(folder: Path, private: Path) -> Iterator[LabServer]:
     """JupyterLab over `folder`; its settings, kernels' files and log are in `private`."""
-    server = LabServer(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(16), private / "jupyterlab.log")
+    url, token = f"http://127.0.0.1:{_free_port()}", secrets.token_hex(16)
+    server = LabServer(url, token, folder, private / "jupyterlab.log")
     private.mkdir(parents=True, exist_ok=True)
     with server.log_file.open("wb") as log:
         process = subprocess.Popen(
@@ -151,8 +153,9 @@ def lab_page(server: LabServer) -> Iterator[LabPage]:
 
     Playwright keeps an event loop running in this thread until the end: asyncio.run fails meanwhile.
     """
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PAGE_SECONDS * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=_CHROMIUM_FLAGS, timeout=PAGE_SECONDS * 1000
@@ -234,6 +237,53 @@ class LabPage:
         """Scroll a cell into view: others may be absent from the page."""
         self.page.evaluate(
             "async i => { await jupyterapp.shell.currentWidget.content.scrollToItem(i, 'center'); }", index
+        )
+
+    def printed(self, index: int) -> str:
+        """Run one cell and give what it printed: how the Python side is asked."""
+        self.run_cell(index)
+        outputs = self.cells()[index]["outputs"]
+        failed = ["\n".join(each["traceback"]) for each in outputs if each["output_type"] == "error"]
+        assert not failed, failed[0]
+        return "".join("".join(each["text"]) for each in outputs if each["output_type"] == "stream").strip()
+
+    def use_theme(self, name: str) -> None:
+        """Change to "JupyterLab Light" or "JupyterLab Dark"."""
+        self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
+        self.page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+
+    def reopen(self) -> None:
+        """Save the notebook, close it, and open it again on the kernel that goes on running."""
+        path = self.page.evaluate(
+            """async () => {
+                const panel = jupyterapp.shell.currentWidget;
+                await panel.context.save();
+                panel.dispose();
+                return panel.context.path;
+            }"""
+        )
+        self.open(path)
+
+    def save(self) -> bytes:
+        """Save the notebook, and give the file."""
+        path = self.page.evaluate(
+            """async () => {
+                const context = jupyterapp.shell.currentWidget.context;
+                await context.save();
+                return context.path;
+            }"""
+        )
+        return (self.server.folder / path).read_bytes()
+
+    def save_widget_state(self, on: bool) -> None:
+        """Set the menu's "Save Widget State Automatically"."""
+        self.page.evaluate(
+            """async on => {
+                const name = '@jupyter-widgets/jupyterlab-manager:saveWidgetState';
+                if (jupyterapp.commands.isToggled(name) !== on) await jupyterapp.commands.execute(name);
+            }""",
+            on,
         )
 
     def close(self) -> None:
