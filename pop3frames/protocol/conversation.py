@@ -26,7 +26,7 @@ from pop3frames.protocol.framing import ReceiveBuffer, stuff
 from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, ERR, OK, Limits, State, Verb
 
 _CODE = re.compile(r"\[([^\[\]]{1,80})\]")
-_INDICATORS = (OK + b" ", ERR + b" ", OK + CRLF, ERR + CRLF)
+_SAYS_OK, _SAYS_ERR = (OK + b" ", OK + CRLF), (ERR + b" ", ERR + CRLF)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -151,7 +151,7 @@ class ClientConversation:
         self._buffer.feed(data)
 
     def space(self) -> memoryview:
-        """Instead: where to write what comes, and then say how much it was. Release it before that."""
+        """Instead: where to write what comes, and then say how much it was. Good until then."""
         return self._buffer.space()
 
     def received(self, count: int) -> None:
@@ -165,10 +165,10 @@ class ClientConversation:
         """
         if self._broken:
             raise POP3ProtocolError("the connection is out of step and was given up")
-        if not self._buffer:
-            return None
         if not self._pending:
-            raise self._break("bytes arrived that answer no command")
+            if len(self._buffer):
+                raise self._break("bytes arrived that answer no command")
+            return None
         try:
             return self._read_reply()
         except POP3ProtocolError:
@@ -207,37 +207,36 @@ class ClientConversation:
             )
             if line is None:
                 return None
-            if not line.endswith(CRLF):
+            status = line.removesuffix(CRLF)
+            if len(status) == len(line):
                 reason = f"a line ends with a bare LF, not CRLF{self._quoted(line)}"
-                del line
+                del line, status
                 raise POP3ProtocolError(reason)
-            status = line[:-2]
             if verb is grammar.AUTH and (status + b" ").startswith(grammar.CONTINUATION):
                 return Reply(verb, arguments, True, status, challenge=status[2:])
-            if not line.startswith(_INDICATORS):
+            ok = line.startswith(_SAYS_OK)
+            if not ok and not line.startswith(_SAYS_ERR):
                 reason = f"starts with neither +OK nor -ERR, the session is out of step{self._quoted(status)}"
                 del line, status
                 raise POP3ProtocolError(f"the reply to {verb} {reason}")
-            ok = line.startswith(OK)
             if not ok or not verb.is_multiline(len(arguments)):
-                return self._complete(ok, status, None)
+                return self._complete(ok, status)
             self._status = status
-        most_octets, most_lines = self._bounds.get(verb, self._message_bounds)
-        block = self._buffer.take_block(most_octets)
+        block = self._buffer.take_block(*self._bounds.get(verb, self._message_bounds))
         if block is None:
             return None
-        if most_lines is not None and block.count(CRLF) > most_lines:
-            raise POP3ProtocolError(f"the reply to {verb} has more than {most_lines} lines")
-        return self._complete(True, status, block)
-
-    def _complete(self, ok: bool, status: bytes, block: bytes | None) -> Reply:
-        verb, arguments = self._pending.popleft()
+        self._pending.popleft()
         self._status = None
+        return Reply(verb, arguments, True, status, block)
+
+    def _complete(self, ok: bool, status: bytes) -> Reply:
+        """A reply of one line: only those change the state."""
+        verb, arguments = self._pending.popleft()
         if ok and verb in grammar.LOGIN_ENDS:
             self.state = State.TRANSACTION
         elif verb is grammar.QUIT:
             self.state = State.UPDATE
-        return Reply(verb, arguments, ok, status, block)
+        return Reply(verb, arguments, ok, status)
 
     def _quoted(self, line: bytes) -> str:
         """What came, for an error; but nothing where it may repeat a password."""

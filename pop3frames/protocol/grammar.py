@@ -60,9 +60,7 @@ class Verb:
 
     def is_multiline(self, argument_count: int) -> bool:
         """Whether a +OK reply to this verb, sent with so many arguments, goes on after its first line."""
-        if self.shape is Shape.MULTI_WITHOUT_ARGUMENT:
-            return argument_count == 0
-        return self.shape is Shape.MULTI
+        return self.shape is _MULTI or (self.shape is _EITHER and argument_count == 0)
 
 
 _AUTH, _TRANS = (State.AUTHORIZATION,), (State.TRANSACTION,)
