@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pop3frames.frames.dataset import Dataset
     from pop3frames.message import Attachment, Message
     from pop3frames.parsing.parser import parse_message
+    from pop3frames.protocol.grammar import Limits
     from pop3frames.server.embedded import EmbeddedServer
     from pop3frames.server.features import Bounds, Features
     from pop3frames.transcripts.recorder import Recorder
@@ -49,6 +50,7 @@ _HOMES = {
     "DeletionReport": "pop3frames.export.report",
     "ExportReport": "pop3frames.export.report",
     "Features": "pop3frames.server.features",
+    "Limits": "pop3frames.protocol.grammar",
     "Message": "pop3frames.message",
     "OAuth2": "pop3frames.client.credentials",
     "POP3": "pop3frames.client.pop3",
@@ -90,6 +92,7 @@ __all__ = [
     "EmbeddedServer",
     "ExportReport",
     "Features",
+    "Limits",
     "Message",
     "OAuth2",
     "POP3AuthenticationError",

@@ -26,7 +26,7 @@ from pop3frames.errors import (
     POP3Error,
     POP3UsageError,
 )
-from pop3frames.protocol.grammar import CAPA, LIST, UIDL, Verb
+from pop3frames.protocol.grammar import CAPA, DEFAULT_LIMITS, LIST, UIDL, Limits, Verb
 from pop3frames.protocol.sasl import BEARERS, MECHANISMS
 
 Encryption = Literal["ssl", "tls", "none"]
@@ -57,6 +57,7 @@ class Connection(ABC):
         utf8: bool = False,
         retry: Retry | None = None,
         observers: Iterable[Observer] = (),
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         password = as_secret(password)  # first: no frame that raises below holds it as a string
         self.hostname, self.port, self.username = hostname, port, username
@@ -64,6 +65,7 @@ class Connection(ABC):
         self._auth, self._cafile, self._context, self._pipelining = auth, cafile, context, pipelining
         self._password = as_token(password) if auth in BEARERS else password
         self._utf8, self._retry, self._observers = utf8, retry or _RETRY, tuple(observers)
+        self._limits = limits
         self._session: Session | None = None
         self._released = False
         self._announced: Capabilities | None = None  # what the server said before the last login
@@ -186,7 +188,7 @@ class Connection(ABC):
         return self._context
 
     def _new_session(self) -> Session:
-        session = Session(self._open_client())
+        session = Session(self._open_client(), limits=self._limits)
         if self._utf8:
             try:
                 session.utf8()

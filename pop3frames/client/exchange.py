@@ -179,10 +179,21 @@ class Exchange:
             self.limits.minimum_rate,
         )
         while True:
-            self._read(lambda into: self._wire.receive(deadline, into))
+            try:
+                self._read(lambda into: self._wire.receive(deadline, into))
+            except POP3ConnectionError as exc:
+                exc.args = (f"{exc}{self._how_far()}",)
+                raise
             reply = self._conversation.next_reply()
             if reply is not None:
                 return reply
+
+    def _how_far(self) -> str:
+        """What was whole when a connection was lost, for its error."""
+        last = self._conversation.last_retrieved
+        if last is not None:
+            return f"; the last whole message was {last}"
+        return "; no message had come whole" if self._conversation.next_verb is grammar.RETR else ""
 
     def _read(self, read: Callable[[memoryview], int]) -> None:
         space = self._conversation.space()

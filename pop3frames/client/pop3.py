@@ -30,7 +30,7 @@ class POP3(Authorization):
     timeout        seconds without a byte before an operation ends in POP3ConnectionError; a login waits 15 at
                    least, since a server may say only then that the mailbox is in use
     pipelining     True, False, or None: as the server's capabilities say
-    limits         how much the server is believed (`protocol.grammar.Limits`)
+    limits         how much the server is believed (`Limits`)
     observers      who is told what crosses (`client.exchange.Observer`)
 
     After any POP3ConnectionError the session is closed. A POP3CommandError leaves it usable.
