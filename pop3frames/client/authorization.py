@@ -59,6 +59,8 @@ class Authorization(Exchange):
 
     def stls(self, context: TLSContext | None = None) -> bytes:
         """Go on under TLS (RFC 2595 section 4). A refusal is a POP3ConnectionError: never plain text."""
+        if self._wire.encrypted:
+            raise POP3UsageError("STLS: TLS stands already")
         try:
             status = self._request(grammar.STLS).status
         except POP3CommandError as exc:
@@ -193,6 +195,12 @@ class Authorization(Exchange):
         return self._logged_in(
             self._exchange(grammar.APOP, user, lambda: sasl.apop_digest(timestamp, password.reveal)), password
         )
+
+    def rpop(self, user: str) -> bytes:
+        """RPOP: log in without a password, by one's address (RFC 1081). No server of today offers it."""
+        status = self._request(grammar.RPOP, user).status
+        self.announced, self._capabilities = self._capabilities, None
+        return status
 
     def authenticate(self, mechanism: str, user: str, secret: str | Secret) -> bytes:
         """AUTH (RFC 5034), in two steps always: some servers refuse a response in the same line.

@@ -13,12 +13,14 @@ from pop3frames.client.authorization import Authorization
 from pop3frames.client.exchange import Observer, Replies
 from pop3frames.client.wire import TLSContext, Wire, default_context
 from pop3frames.client.wirelog import WireLog, show
-from pop3frames.errors import POP3ConnectionError
+from pop3frames.errors import POP3ConnectionError, POP3Error
 from pop3frames.protocol import grammar
 from pop3frames.protocol.conversation import Reply
 from pop3frames.protocol.framing import lines
 from pop3frames.protocol.grammar import DEFAULT_LIMITS, Limits, Verb
 from pop3frames.protocol.listings import parse_stat
+
+error_proto = POP3Error  # poplib's name: `import pop3frames.client.pop3 as poplib` is all that changes
 
 Response = tuple[bytes, list[bytes], int]  # poplib's shape of a multi-line reply: status, lines, octets
 

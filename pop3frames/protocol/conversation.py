@@ -86,7 +86,7 @@ class ClientConversation:
         self._pending: deque[tuple[Verb, tuple[Argument, ...]]] = deque([(grammar.GREETING, ())])
         self._status: bytes | None = None  # first line of a multi-line reply whose block is not whole yet
         self._broken = False
-        self.last_retrieved: Argument | None = None  # the message that last came whole
+        self.last_retrieved: object = None  # the message that last came whole
         self._private = False  # replies are on their way that left together with a login
         # The most octets and lines of a block, by verb.
         listing = (limits.listing, limits.listing_entries)

@@ -98,6 +98,8 @@ VERBS: dict[bytes, Verb] = {
 }
 # fmt: on
 
+# A host that was trusted by its address (RFC 1081): poplib has it. Not in the table, our server lacks it.
+RPOP = Verb(b"RPOP", _AUTH, (Kind.TEXT,), 1, _SINGLE, False, "RPOP user", "RFC 1081")
 # The greeting answers no command (RFC 1939 section 4); it has a row so that every reply has a verb.
 GREETING = Verb(b"(greeting)", (), (), 0, _SINGLE, True, "", "RFC 1939 section 4")
 
@@ -109,8 +111,8 @@ CANCEL = b"*"  # RFC 5034 section 4: the client gives up an exchange
 BUSY_CODES = frozenset({"IN-USE", "LOGIN-DELAY", "SYS/TEMP"})
 CREDENTIAL_CODES = frozenset({"AUTH"})
 PERMANENT_CODES = frozenset({"SYS/PERM"})
-LOGIN_VERBS = frozenset({USER, PASS, APOP, AUTH})
-LOGIN_ENDS = frozenset({PASS, APOP, AUTH})  # +OK to one of these opens the mailbox
+LOGIN_VERBS = frozenset({USER, PASS, APOP, AUTH, RPOP})
+LOGIN_ENDS = frozenset({PASS, APOP, AUTH, RPOP})  # +OK to one of these opens the mailbox
 
 
 @dataclass(frozen=True)
