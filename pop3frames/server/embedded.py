@@ -61,7 +61,7 @@ class EmbeddedServer:
     port        0: a free one
     host        an address of this machine; other than loopback only with `expose=True`, a `context` and
                 given passwords
-    idle        seconds without a whole command before a session ends without deleting (RFC 1939 section 3: >= 600)
+    idle        seconds without a whole command until a session ends, nothing deleted (RFC 1939: 600 at least)
     features    what it can do; bounds, limits: what it puts up with
     faults      what it does wrong (see pop3frames/server/faults.py)
     clock       seconds, for LOGIN-DELAY
