@@ -74,7 +74,7 @@ class POP3(Authorization):
         self.observers = [each for each in self.observers if not isinstance(each, WireLog)]
         if level > 0:
             show()
-            self.observers.append(WireLog(greeted=True))
+            self.observers.append(WireLog(self._repeats_a_secret, greeted=True))
 
     # Transaction
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pop3frames.errors import (
@@ -27,6 +27,8 @@ from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, ERR, OK, Limits, S
 
 _CODE = re.compile(r"\[([^\[\]]{1,80})\]")
 _SAYS_OK, _SAYS_ERR = (OK + b" ", OK + CRLF), (ERR + b" ", ERR + CRLF)
+_CODES = grammar.BUSY_CODES | grammar.CREDENTIAL_CODES | grammar.PERMANENT_CODES
+NOT_SHOWN = "(not shown: it repeats the password)"
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -55,6 +57,15 @@ class Reply:
         """The response code in upper case (RFC 2449 section 8), or None."""
         found = _CODE.match(self.text)
         return found[1].upper() if found else None
+
+    def withhold(self, gives_away: Callable[[bytes], bool]) -> None:
+        """If the server's words repeat a secret take them out, so that no error and no log holds them.
+
+        All of them, but a response code that is a known one: a gap in a known sentence would tell it too.
+        """
+        if gives_away(self.status):
+            code = next((f"[{each}] " for each in _CODES if _is_one_of(self.code, frozenset({each}))), "")
+            self.status = (OK if self.ok else ERR) + f" {code}{NOT_SHOWN}".encode()
 
     def error(self) -> POP3CommandError:
         """The typed error for a -ERR reply."""
@@ -87,6 +98,7 @@ class ClientConversation:
         self._status: bytes | None = None  # first line of a multi-line reply whose block is not whole yet
         self._broken = False
         self.last_retrieved: object = None  # the message that last came whole
+        self.gives_away: Callable[[bytes], bool] = lambda _words: False  # whether words repeat a secret
         self._private = False  # replies are on their way that left together with a login
         # The most octets and lines of a block, by verb.
         listing = (limits.listing, limits.listing_entries)
@@ -239,11 +251,14 @@ class ClientConversation:
             self.state = State.TRANSACTION
         elif verb is grammar.QUIT:
             self.state = State.UPDATE
-        return Reply(verb, arguments, ok, status)
+        reply = Reply(verb, arguments, ok, status)
+        if not ok:
+            reply.withhold(self.gives_away)
+        return reply
 
     def _quoted(self, line: bytes) -> str:
         """What came, for an error; but nothing where it may repeat a password."""
-        return "" if self._private else f": {printable(line, 60)!r}"
+        return "" if self._private or self.gives_away(line) else f": {printable(line, 60)!r}"
 
     def _break(self, reason: str) -> POP3ProtocolError:
         self._broken = True
