@@ -119,7 +119,10 @@ class Session:
     def sizes(self) -> dict[int, int]:
         """LISTed octets by message number."""
         with self.typed_errors("LIST"):
-            return parse_sizes(_lines(self.client.list()))
+            listed = _lines(self.client.list())
+            told = parse_sizes(listed)
+        _tell_odd_lines("LIST", len(listed) - len(told))
+        return told
 
     def size(self, number: int) -> int:
         """LISTed octets of one message."""
@@ -138,8 +141,7 @@ class Session:
                 with self.typed_errors("UIDL"):
                     listed = _lines(self.client.uidl())
                 self._uidls = parse_unique_ids(listed, self.limits)
-                if odd := len(listed) - len(self._uidls):
-                    log.warning("%d lines of UIDL name no message, or no id that can be used: left out", odd)
+                _tell_odd_lines("UIDL", len(listed) - len(self._uidls))
             except POP3CommandError as exc:
                 log.info("no unique-ids: %s", exc)
                 self._uidls = {}
@@ -305,6 +307,11 @@ class Session:
         """Close without QUIT: marks are taken back."""
         with contextlib.suppress(OSError):
             self.client.close()
+
+
+def _tell_odd_lines(verb: str, count: int) -> None:
+    if count:
+        log.warning("%d lines of %s name no message, one twice, or nothing usable: left out", count, verb)
 
 
 def _lines(response: object) -> list[bytes]:
