@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pop3frames.frames.dataset import Dataset
     from pop3frames.message import Attachment, Message
     from pop3frames.parsing.parser import parse_message
+    from pop3frames.protocol.grammar import Limits
     from pop3frames.server.embedded import EmbeddedServer
     from pop3frames.server.features import Bounds, Features
     from pop3frames.transcripts.recorder import Recorder
@@ -64,6 +65,7 @@ _HOMES = {
     "ExportReport": "pop3frames.export.report",
     "Features": "pop3frames.server.features",
     "FleetReport": "pop3frames.export.fleetreport",
+    "Limits": "pop3frames.protocol.grammar",
     "MailboxExplorer": "pop3frames.widgets.explorer",
     "Message": "pop3frames.message",
     "MessageList": "pop3frames.widgets.messagelist",
@@ -116,6 +118,7 @@ __all__ = [
     "ExportReport",
     "Features",
     "FleetReport",
+    "Limits",
     "MailboxExplorer",
     "Message",
     "MessageList",

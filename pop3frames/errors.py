@@ -91,8 +91,11 @@ class POP3BusyError(POP3CommandError):
         self.retry_after = retry_after
 
 
-class POP3UsageError(POP3Error):
-    """The call makes no sense in this state, or an argument is malformed. Nothing was sent."""
+class POP3UsageError(POP3Error, ValueError):
+    """The call makes no sense in this state, or an argument is malformed. Nothing was sent.
+
+    A ValueError too, which is what poplib raises for such.
+    """
 
 
 class POP3ExportError(POP3Error):

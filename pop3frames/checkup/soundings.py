@@ -17,7 +17,7 @@ from pop3frames.protocol import grammar
 from pop3frames.protocol.commands import Argument
 from pop3frames.protocol.conversation import Reply
 from pop3frames.protocol.framing import lines
-from pop3frames.protocol.grammar import DEFAULT_LIMITS, Verb
+from pop3frames.protocol.grammar import Verb
 from pop3frames.protocol.listings import parse_sizes, parse_stat, parse_unique_ids
 
 _BATCH = 16  # commands in one flight at least: a known fault begins at ten (jstedfast/MailKit#174)
@@ -58,12 +58,12 @@ def listing(client: POP3, told: tuple[int, int] | None) -> tuple[Check, dict[int
     return Check("list", "ok", "LIST and STAT agree" if told else f"{len(sizes)} messages"), sizes
 
 
-def oversized(sizes: Mapping[int, int]) -> Check:
+def oversized(client: POP3, sizes: Mapping[int, int]) -> Check:
     """Messages that are too large to be fetched."""
-    large = [number for number, size in sizes.items() if size > DEFAULT_LIMITS.message]
+    large = [number for number, size in sizes.items() if size > client.limits.message]
     if not large:
         return Check("oversized", "ok", f"the largest has {max(sizes.values(), default=0):,} octets")
-    finding = f"{len(large)} messages of more than {DEFAULT_LIMITS.message:,} octets: {some(large)}"
+    finding = f"{len(large)} messages of more than {client.limits.message:,} octets: {some(large)}"
     return Check("oversized", "warning", finding, "they are not fetched but counted as failed")
 
 
@@ -75,7 +75,7 @@ def unique_ids(client: POP3, sizes: Mapping[int, int], announced: bool) -> tuple
     except POP3CommandError as exc:
         finding = "announced, but refused" if announced else "the server has none"
         return Check("uidl", "warning", finding, keyed, exc.text), {}
-    found = parse_unique_ids(scan)
+    found = parse_unique_ids(scan, client.limits)
     times = Counter(found.values())
     repeated = [number for number, uidl in found.items() if times[uidl] > 1]
     malformed = [line for line in scan if not _UNIQUE_ID.fullmatch(line)]

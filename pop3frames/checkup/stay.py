@@ -65,7 +65,7 @@ class Stay(Arrival):
             self.findings.add(row)
         with self.alone("list"):
             row, self._sizes = soundings.listing(self.session(), told)
-            self.findings.add(row, soundings.oversized(self._sizes))
+            self.findings.add(row, soundings.oversized(self.session(), self._sizes))
         with self.alone("uidl"):
             row, self._ids = soundings.unique_ids(self.session(), self._sizes, "UIDL" in self.told)
             self.findings.add(row)

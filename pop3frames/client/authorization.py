@@ -9,6 +9,7 @@ import base64
 import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from pop3frames.client.credentials import Secret
 from pop3frames.client.exchange import Exchange, Observer
@@ -16,14 +17,12 @@ from pop3frames.client.wire import TLSContext, Wire, default_context
 from pop3frames.client.wirelog import wire_logs
 from pop3frames.errors import POP3BusyError, POP3CommandError, POP3ConnectionError, POP3Error, POP3UsageError
 from pop3frames.protocol import commands, grammar, sasl
-from pop3frames.protocol.conversation import Reply
+from pop3frames.protocol.conversation import NOT_SHOWN, Reply
 from pop3frames.protocol.framing import lines
 from pop3frames.protocol.grammar import Limits, Verb
 from pop3frames.protocol.listings import parse_capabilities
 
 Capabilities = dict[str, list[str]]
-
-_NOT_SHOWN = "(not shown: it repeats the password)"
 
 
 class Authorization(Exchange):
@@ -44,7 +43,7 @@ class Authorization(Exchange):
         self.host, self.port, self.pipelining = host, port, pipelining
         self._capabilities: Capabilities | None = None
         self.announced: Capabilities | None = None  # what was said before the login
-        observers = [*observers, *wire_logs()]
+        observers = [*observers, *wire_logs(self._repeats_a_secret)]
         super().__init__(self._open_wire(host, port, timeout), timeout, limits, observers)
         self.welcome = self._checked(self._next_reply()).status
 
@@ -59,6 +58,8 @@ class Authorization(Exchange):
 
     def stls(self, context: TLSContext | None = None) -> bytes:
         """Go on under TLS (RFC 2595 section 4). A refusal is a POP3ConnectionError: never plain text."""
+        if self._wire.encrypted:
+            raise POP3UsageError("STLS: TLS stands already")
         try:
             status = self._request(grammar.STLS).status
         except POP3CommandError as exc:
@@ -163,8 +164,7 @@ class Authorization(Exchange):
         refused = next((reply for reply in replies[:2] if not reply.ok), None)
         status = self._logged_in(refused or replies[1], secret)
         for reply in replies[2:]:
-            if _gives_away(reply.status, secret, lambda: b""):
-                _withhold(reply, secret, lambda: b"")
+            reply.withhold(self._conversation.gives_away)
             if reply.verb is grammar.CAPA:
                 self._capabilities = _capabilities(reply) if reply.ok else {}
             else:
@@ -193,6 +193,12 @@ class Authorization(Exchange):
         return self._logged_in(
             self._exchange(grammar.APOP, user, lambda: sasl.apop_digest(timestamp, password.reveal)), password
         )
+
+    def rpop(self, user: str) -> bytes:
+        """RPOP: log in without a password, by one's address (RFC 1081). No server of today offers it."""
+        status = self._request(grammar.RPOP, user).status
+        self.announced, self._capabilities = self._capabilities, None
+        return status
 
     def authenticate(self, mechanism: str, user: str, secret: str | Secret) -> bytes:
         """AUTH (RFC 5034), in two steps always: some servers refuse a response in the same line.
@@ -255,7 +261,7 @@ class Authorization(Exchange):
                 break
             told = sasl.refusal(challenge)
             if secret.reveal() in told:
-                told = _NOT_SHOWN
+                told = NOT_SHOWN
         del reply, challenge  # they may repeat the secret
         self._read(self._wire.arrived)
         self._wire.queue(self._conversation.respond(grammar.CANCEL))  # RFC 5034 section 4
@@ -278,8 +284,9 @@ class Authorization(Exchange):
     ) -> bytes:
         if told and not reply.ok:
             reply.status += f" ({told})".encode()
-        if _gives_away(reply.status, secret, first):
-            _withhold(reply, secret, first)
+        # From here on for every refusal: who repeats a secret may do so late, or out of step.
+        self._conversation.gives_away = partial(_gives_away, secret, first)
+        reply.withhold(self._conversation.gives_away)
         try:
             status = self._checked(reply).status
         except POP3BusyError as exc:
@@ -298,6 +305,9 @@ class Authorization(Exchange):
             words = self.known_capabilities.get("LOGIN-DELAY", [])
         return float(words[0]) if words and words[0].isdecimal() and len(words[0]) < 10 else None
 
+    def _repeats_a_secret(self, words: bytes) -> bool:
+        return self._conversation.gives_away(words)
+
     def _warn_of_plain_text(self) -> None:
         if not self._wire.encrypted and not self._wire.is_loopback:
             warnings.warn(
@@ -311,17 +321,7 @@ def _capabilities(reply: Reply) -> Capabilities:
     return parse_capabilities(lines(reply.block or b""))
 
 
-def _gives_away(text: bytes, secret: Secret, first: Callable[[], bytes]) -> bool:
+def _gives_away(secret: Secret, first: Callable[[], bytes], text: bytes) -> bool:
     """Whether a server's words repeat the secret, or the response that held it."""
     response = base64.b64encode(first())
     return secret.reveal().encode(errors="replace") in text or (response != b"" and response in text)
-
-
-def _withhold(reply: Reply, secret: Secret, first: Callable[[], bytes]) -> None:
-    """Take the words of a server that echoes a secret out of its reply, so that no error holds them.
-
-    All of them: a gap in a known sentence would tell the secret too.
-    """
-    code = reply.code if reply.code and not _gives_away(reply.code.encode(), secret, first) else None
-    shown = f"[{code}] " * bool(code) + _NOT_SHOWN
-    reply.status = (grammar.OK if reply.ok else grammar.ERR) + b" " + shown.encode()

@@ -26,7 +26,7 @@ from pop3frames.errors import (
     POP3Error,
     POP3UsageError,
 )
-from pop3frames.protocol.grammar import CAPA, LIST, UIDL, Verb
+from pop3frames.protocol.grammar import CAPA, DEFAULT_LIMITS, LIST, UIDL, Limits, Verb
 from pop3frames.protocol.sasl import BEARERS, MECHANISMS
 
 Encryption = Literal["ssl", "tls", "none"]
@@ -57,6 +57,7 @@ class Connection(ABC):
         utf8: bool = False,
         retry: Retry | None = None,
         observers: Iterable[Observer] = (),
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         password = as_secret(password)  # first: no frame that raises below holds it as a string
         self.hostname, self.port, self.username = hostname, port, username
@@ -64,10 +65,12 @@ class Connection(ABC):
         self._auth, self._cafile, self._context, self._pipelining = auth, cafile, context, pipelining
         self._password = as_token(password) if auth in BEARERS else password
         self._utf8, self._retry, self._observers = utf8, retry or _RETRY, tuple(observers)
+        self._limits = limits
         self._session: Session | None = None
         self._released = False
         self._announced: Capabilities | None = None  # what the server said before the last login
-        self._serial = False  # a connection broke while commands ran ahead: the next one does without
+        self._serial = False  # a connection broke while commands ran ahead: those that follow do without
+        self._flew = False  # a login was answered together with what left behind it
         self._listed: dict[int, str] = {}  # what was last seen under each number, as a unique-id
         self._moved = False  # numbers moved by our own deletions, on a server without unique-ids
         if encryption not in ("ssl", "tls", "none"):
@@ -186,7 +189,7 @@ class Connection(ABC):
         return self._context
 
     def _new_session(self) -> Session:
-        session = Session(self._open_client())
+        session = Session(self._open_client(), limits=self._limits)
         if self._utf8:
             try:
                 session.utf8()
@@ -202,24 +205,32 @@ class Connection(ABC):
         return resolve(self._password, f"Password for {self.username}@{self.hostname}: ")
 
     def _log_in(self, session: Session, credential: Secret | OAuth2, ahead: Sequence[Verb] = ()) -> None:
-        """One login; a refused token is renewed once. A connection lost on the way is not tried again."""
+        """One login; a refused token is renewed once.
+
+        A connection lost on the way is not tried again: the password may have been refused, and accounts are
+        locked after a few wrong ones. Only where a server is not known yet to take a login in one flight is
+        it said a second time, alone: twice in all, by whatever this handler does later once each.
+        """
         try:
             if isinstance(credential, Secret):
                 session.log_in(self.username, credential, self._auth, ahead)
-                return
-            token = credential.token()
-            mechanism = self._auth or session.token_mechanism
-            try:
-                session.log_in(self.username, token, mechanism, ahead)
-            except POP3AuthenticationError as refusal:
-                newer = _renewed(credential, token, refusal)
-                session.log_in(self.username, newer, mechanism, ahead)
+            else:
+                self._log_in_by_token(session, credential, ahead)
+            self._flew = self._flew or session.unproven
         except POP3ConnectionError as exc:
-            exc.retryable = self._doubt(session)
+            exc.retryable = not self._flew and self._doubt(session)
             raise
         finally:
             if session.announced is not None:
                 self._announced = session.announced
+
+    def _log_in_by_token(self, session: Session, credential: OAuth2, ahead: Sequence[Verb]) -> None:
+        token = credential.token()
+        mechanism = self._auth or session.token_mechanism
+        try:
+            session.log_in(self.username, token, mechanism, ahead)
+        except POP3AuthenticationError as refusal:
+            session.log_in(self.username, _renewed(credential, token, refusal), mechanism, ahead)
 
     def _log_in_shared(self, ahead: Sequence[Verb] = ()) -> Session:
         """The open session, logged in."""
@@ -253,14 +264,14 @@ class Connection(ABC):
         return session
 
     def _doubt(self, session: Session) -> bool:
-        """A session broke. Whether it may have been because commands ran ahead: then the next does without.
+        """A session broke. Whether it may have been because commands ran ahead: from now on none does.
 
         Servers that offer PIPELINING and do not mean it cut the connection, or say nothing more.
         """
         doubtful = session.unproven and self._pipelining is None
         if doubtful:
             log.warning("%s broke off while commands ran ahead: going on one by one", self.hostname)
-        self._serial = doubtful
+            self._serial = True
         return doubtful
 
     @contextlib.contextmanager

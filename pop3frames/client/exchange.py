@@ -121,6 +121,8 @@ class Exchange:
     def _send_all(self, verb: Verb, calls: Sequence[tuple[Argument, ...]]) -> None:
         if self._foreseen:
             self._foreseen = {}
+        if not calls:
+            return
         try:
             # What came unasked must not pass for the reply.
             if not (self._conversation.outstanding or self._conversation.ended):
@@ -177,16 +179,27 @@ class Exchange:
             self.limits.minimum_rate,
         )
         while True:
-            self._read(lambda into: self._wire.receive(deadline, into))
+            try:
+                self._read(lambda into: self._wire.receive(deadline, into))
+            except POP3ConnectionError as exc:
+                exc.args = (f"{exc}{self._how_far()}",)
+                raise
             reply = self._conversation.next_reply()
             if reply is not None:
                 return reply
 
+    def _how_far(self) -> str:
+        """What was whole when a connection was lost, for its error."""
+        last = self._conversation.last_retrieved
+        if last is not None:
+            return f"; the last whole message was {last}"
+        return "; no message had come whole" if self._conversation.next_verb is grammar.RETR else ""
+
     def _read(self, read: Callable[[memoryview], int]) -> None:
-        with self._conversation.space() as space:
-            count = read(space)
-            for observer in self.observers:
-                observer.received(bytes(space[:count]))
+        space = self._conversation.space()
+        count = read(space)
+        for observer in self.observers:
+            observer.received(bytes(space[:count]))
         self._conversation.received(count)
 
     def _checked(self, reply: Reply) -> Reply:
@@ -206,13 +219,14 @@ class Exchange:
         waiting = iter(calls)
         most_commands = self.limits.window_commands if self.can_pipeline else 1
         most_octets = self.limits.window_bytes
+        half_commands, half_octets = most_commands // 2, most_octets // 2
         under_way: deque[int] = deque()  # LISTed octets, or 0, of the commands that have no reply yet
         arrived: deque[Reply] = deque()
         octets, exhausted, to_prove = 0, False, 0
         try:
             while True:
                 # Refilled when half empty: fewer, larger writes, and the server never runs dry.
-                if len(under_way) <= most_commands // 2 and octets <= most_octets // 2:
+                if not exhausted and len(under_way) <= half_commands and octets <= half_octets:
                     if self._arrived is not arrived:
                         self._settle()
                         self._arrived = arrived
@@ -236,7 +250,7 @@ class Exchange:
                 if to_prove:
                     to_prove -= 1
                     self._proven = not to_prove
-                yield self._whole(reply, listed)
+                yield reply if reply.block else self._whole(reply, listed)
         finally:
             if self._arrived is arrived:  # left: what is still under way is wanted by nobody
                 self._arrived = None

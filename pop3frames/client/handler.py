@@ -50,6 +50,7 @@ class POP3ProtocolHandler(Connection):
     utf8             ask for headers in UTF-8 (RFC 6856), for mails that a server gives only so
     retry            how often and after which pauses to try again (`client.retry.Retry`)
     observers        who is told what crosses (`client.exchange.Observer`)
+    limits           how much the server is believed (`Limits`): the largest message, listing, line, ...
 
     A lost connection raises POP3ConnectionError, a refused login POP3AuthenticationError, everywhere.
     """
@@ -227,6 +228,7 @@ class POP3ProtocolHandler(Connection):
             "timeout": self.timeout,
             "pipelining": False if self._serial else self._pipelining,
             "observers": self._observers,
+            "limits": self._limits,
         }
         context = self._tls_context() if self.encryption != "none" else None
         try:

@@ -13,12 +13,14 @@ from pop3frames.client.authorization import Authorization
 from pop3frames.client.exchange import Observer, Replies
 from pop3frames.client.wire import TLSContext, Wire, default_context
 from pop3frames.client.wirelog import WireLog, show
-from pop3frames.errors import POP3ConnectionError
+from pop3frames.errors import POP3ConnectionError, POP3Error
 from pop3frames.protocol import grammar
 from pop3frames.protocol.conversation import Reply
 from pop3frames.protocol.framing import lines
 from pop3frames.protocol.grammar import DEFAULT_LIMITS, Limits, Verb
 from pop3frames.protocol.listings import parse_stat
+
+error_proto = POP3Error  # poplib's name: `import pop3frames.client.pop3 as poplib` is all that changes
 
 Response = tuple[bytes, list[bytes], int]  # poplib's shape of a multi-line reply: status, lines, octets
 
@@ -30,7 +32,7 @@ class POP3(Authorization):
     timeout        seconds without a byte before an operation ends in POP3ConnectionError; a login waits 15 at
                    least, since a server may say only then that the mailbox is in use
     pipelining     True, False, or None: as the server's capabilities say
-    limits         how much the server is believed (`protocol.grammar.Limits`)
+    limits         how much the server is believed (`Limits`)
     observers      who is told what crosses (`client.exchange.Observer`)
 
     After any POP3ConnectionError the session is closed. A POP3CommandError leaves it usable.
@@ -72,7 +74,7 @@ class POP3(Authorization):
         self.observers = [each for each in self.observers if not isinstance(each, WireLog)]
         if level > 0:
             show()
-            self.observers.append(WireLog(greeted=True))
+            self.observers.append(WireLog(self._repeats_a_secret, greeted=True))
 
     # Transaction
 

@@ -23,7 +23,7 @@ from pop3frames.errors import (
     POP3UsageError,
 )
 from pop3frames.protocol.framing import joined
-from pop3frames.protocol.grammar import DEFAULT_LIMITS, Verb, is_message_number
+from pop3frames.protocol.grammar import DEFAULT_LIMITS, Limits, Verb, is_message_number
 from pop3frames.protocol.listings import parse_sizes, parse_unique_ids
 from pop3frames.protocol.sasl import BEARERS
 
@@ -44,6 +44,7 @@ class Session:
     marks: set[int] = field(default_factory=set)  # DELE was answered +OK: lost with the session
     all_kept: bool = False  # what was RETRed is safe in a dataset: a QUIT may hide it on the server
     quit_confirmed: bool | None = None  # None: not ended by QUIT
+    limits: Limits = DEFAULT_LIMITS  # how much the server is believed; the client has the same
     _uidls: dict[int, str] | None = None
 
     @contextlib.contextmanager
@@ -118,7 +119,10 @@ class Session:
     def sizes(self) -> dict[int, int]:
         """LISTed octets by message number."""
         with self.typed_errors("LIST"):
-            return parse_sizes(_lines(self.client.list()))
+            listed = _lines(self.client.list())
+            told = parse_sizes(listed)
+        _tell_odd_lines("LIST", len(listed) - len(told))
+        return told
 
     def size(self, number: int) -> int:
         """LISTed octets of one message."""
@@ -136,9 +140,8 @@ class Session:
             try:
                 with self.typed_errors("UIDL"):
                     listed = _lines(self.client.uidl())
-                self._uidls = parse_unique_ids(listed)
-                if odd := len(listed) - len(self._uidls):
-                    log.warning("%d lines of UIDL name no message, or no id that can be used: left out", odd)
+                self._uidls = parse_unique_ids(listed, self.limits)
+                _tell_odd_lines("UIDL", len(listed) - len(self._uidls))
             except POP3CommandError as exc:
                 log.info("no unique-ids: %s", exc)
                 self._uidls = {}
@@ -159,7 +162,7 @@ class Session:
     def retrieve(self, numbers: Sequence[int], sizes: Mapping[int, int]) -> Iterator[Fetched]:
         """Number and raw message, or why that message failed, for each number in order."""
         self.retrieved = True
-        refusals = [_not_to_be_asked(number, sizes) for number in numbers]
+        refusals = [self._not_to_be_asked(number, sizes) for number in numbers]
         if not self._is_ours:
             for number, refusal in zip(numbers, refusals, strict=True):
                 yield number, self._whole(number, refusal or self._retrieve_one(number), sizes)
@@ -178,6 +181,16 @@ class Session:
     @property
     def _is_ours(self) -> bool:
         return issubclass(type(self.client), POP3)  # not isinstance: a mock says what it stands for
+
+    def _not_to_be_asked(self, number: int, sizes: Mapping[int, int]) -> POP3UsageError | None:
+        """Why this message cannot or should not be RETRed; None when it can."""
+        if not is_message_number(number):
+            return POP3UsageError(f"{number!r} is not a message number")
+        if (size := sizes.get(number, 0)) > self.limits.message:
+            return POP3UsageError(
+                f"LISTed with {size} octets, the limit is {self.limits.message}: not fetched"
+            )
+        return None
 
     def _retrieve_one(self, number: int) -> bytes | POP3Error:
         try:
@@ -306,15 +319,9 @@ class Session:
             self.client.close()
 
 
-def _not_to_be_asked(number: int, sizes: Mapping[int, int]) -> POP3UsageError | None:
-    """Why this message cannot or should not be RETRed; None when it can."""
-    if not is_message_number(number):
-        return POP3UsageError(f"{number!r} is not a message number")
-    if (size := sizes.get(number, 0)) > DEFAULT_LIMITS.message:
-        return POP3UsageError(
-            f"LISTed with {size} octets, the limit is {DEFAULT_LIMITS.message}: not fetched"
-        )
-    return None
+def _tell_odd_lines(verb: str, count: int) -> None:
+    if count:
+        log.warning("%d lines of %s name no message, one twice, or nothing usable: left out", count, verb)
 
 
 def _lines(response: object) -> list[bytes]:

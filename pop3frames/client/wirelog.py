@@ -7,6 +7,7 @@ line and how much followed. A file that can be replayed is another thing: `trans
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from pop3frames.client.following import Follower, Kind, Piece, without_words
 from pop3frames.errors import printable
@@ -20,13 +21,18 @@ class WireLog:
     """An observer of one connection that logs it.
 
     Of every reply to a login, and to what left in one flight with it, only +OK or -ERR and a known response
-    code are shown; of challenges nothing. Octets are counted as they crossed, the final dot left out. A
-    server that repeats a secret later, in a reply to something else, is not seen through.
+    code are shown; of challenges nothing. The same of every later reply that repeats the secret. Octets are
+    counted as they crossed, the final dot left out.
     """
 
-    def __init__(self, *, greeted: bool = False) -> None:
-        """`greeted`: the connection is not new, and no reply is under way on it."""
-        self._follower = Follower(greeted=greeted)
+    def __init__(
+        self, gives_away: Callable[[bytes], bool] = lambda _words: False, *, greeted: bool = False
+    ) -> None:
+        """`gives_away`: whether words repeat a secret.
+
+        `greeted`: the connection is not new, and no reply is under way on it.
+        """
+        self._follower, self._gives_away = Follower(greeted=greeted), gives_away
         self._status = ""
         self._lines = self._octets = self._stray = 0
         self._in_block = self._after_cr = self._login_seen = False
@@ -58,7 +64,8 @@ class WireLog:
 
     def _tell(self, piece: Piece) -> None:
         if piece.kind is Kind.STATUS:
-            shown = without_words(piece) if piece.private else piece.data.removesuffix(CRLF)
+            private = piece.private or self._gives_away(piece.data)
+            shown = without_words(piece) if private else piece.data.removesuffix(CRLF)
             self._status = printable(shown)
             self._in_block, self._lines, self._octets = piece.more, 0, 0
             if not piece.more:
@@ -90,9 +97,9 @@ class WireLog:
         self._stray += len(data)
 
 
-def wire_logs() -> list[WireLog]:
+def wire_logs(gives_away: Callable[[bytes], bool]) -> list[WireLog]:
     """The observers a new connection gets by itself: one where somebody wants the log, else none."""
-    return [WireLog()] if log.isEnabledFor(logging.DEBUG) else []
+    return [WireLog(gives_away)] if log.isEnabledFor(logging.DEBUG) else []
 
 
 def show() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pop3frames.errors import (
@@ -26,7 +26,9 @@ from pop3frames.protocol.framing import ReceiveBuffer, stuff
 from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, ERR, OK, Limits, State, Verb
 
 _CODE = re.compile(r"\[([^\[\]]{1,80})\]")
-_INDICATORS = (OK + b" ", ERR + b" ", OK + CRLF, ERR + CRLF)
+_SAYS_OK, _SAYS_ERR = (OK + b" ", OK + CRLF), (ERR + b" ", ERR + CRLF)
+_CODES = grammar.BUSY_CODES | grammar.CREDENTIAL_CODES | grammar.PERMANENT_CODES
+NOT_SHOWN = "(not shown: it repeats the password)"
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -55,6 +57,15 @@ class Reply:
         """The response code in upper case (RFC 2449 section 8), or None."""
         found = _CODE.match(self.text)
         return found[1].upper() if found else None
+
+    def withhold(self, gives_away: Callable[[bytes], bool]) -> None:
+        """If the server's words repeat a secret take them out, so that no error and no log holds them.
+
+        All of them, but a response code that is a known one: a gap in a known sentence would tell it too.
+        """
+        if gives_away(self.status):
+            code = next((f"[{each}] " for each in _CODES if _is_one_of(self.code, frozenset({each}))), "")
+            self.status = (OK if self.ok else ERR) + f" {code}{NOT_SHOWN}".encode()
 
     def error(self) -> POP3CommandError:
         """The typed error for a -ERR reply."""
@@ -86,6 +97,8 @@ class ClientConversation:
         self._pending: deque[tuple[Verb, tuple[Argument, ...]]] = deque([(grammar.GREETING, ())])
         self._status: bytes | None = None  # first line of a multi-line reply whose block is not whole yet
         self._broken = False
+        self.last_retrieved: object = None  # the message that last came whole
+        self.gives_away: Callable[[bytes], bool] = lambda _words: False  # whether words repeat a secret
         self._private = False  # replies are on their way that left together with a login
         # The most octets and lines of a block, by verb.
         listing = (limits.listing, limits.listing_entries)
@@ -151,7 +164,7 @@ class ClientConversation:
         self._buffer.feed(data)
 
     def space(self) -> memoryview:
-        """Instead: where to write what comes, and then say how much it was. Release it before that."""
+        """Instead: where to write what comes, and then say how much it was. Good until then."""
         return self._buffer.space()
 
     def received(self, count: int) -> None:
@@ -165,10 +178,10 @@ class ClientConversation:
         """
         if self._broken:
             raise POP3ProtocolError("the connection is out of step and was given up")
-        if not self._buffer:
-            return None
         if not self._pending:
-            raise self._break("bytes arrived that answer no command")
+            if len(self._buffer):
+                raise self._break("bytes arrived that answer no command")
+            return None
         try:
             return self._read_reply()
         except POP3ProtocolError:
@@ -207,41 +220,45 @@ class ClientConversation:
             )
             if line is None:
                 return None
-            if not line.endswith(CRLF):
+            status = line.removesuffix(CRLF)
+            if len(status) == len(line):
                 reason = f"a line ends with a bare LF, not CRLF{self._quoted(line)}"
-                del line
+                del line, status
                 raise POP3ProtocolError(reason)
-            status = line[:-2]
             if verb is grammar.AUTH and (status + b" ").startswith(grammar.CONTINUATION):
                 return Reply(verb, arguments, True, status, challenge=status[2:])
-            if not line.startswith(_INDICATORS):
+            ok = line.startswith(_SAYS_OK)
+            if not ok and not line.startswith(_SAYS_ERR):
                 reason = f"starts with neither +OK nor -ERR, the session is out of step{self._quoted(status)}"
                 del line, status
                 raise POP3ProtocolError(f"the reply to {verb} {reason}")
-            ok = line.startswith(OK)
             if not ok or not verb.is_multiline(len(arguments)):
-                return self._complete(ok, status, None)
+                return self._complete(ok, status)
             self._status = status
-        most_octets, most_lines = self._bounds.get(verb, self._message_bounds)
-        block = self._buffer.take_block(most_octets)
+        block = self._buffer.take_block(*self._bounds.get(verb, self._message_bounds))
         if block is None:
             return None
-        if most_lines is not None and block.count(CRLF) > most_lines:
-            raise POP3ProtocolError(f"the reply to {verb} has more than {most_lines} lines")
-        return self._complete(True, status, block)
-
-    def _complete(self, ok: bool, status: bytes, block: bytes | None) -> Reply:
-        verb, arguments = self._pending.popleft()
+        self._pending.popleft()
         self._status = None
+        if verb is grammar.RETR:
+            self.last_retrieved = arguments[0]
+        return Reply(verb, arguments, True, status, block)
+
+    def _complete(self, ok: bool, status: bytes) -> Reply:
+        """A reply of one line: only those change the state."""
+        verb, arguments = self._pending.popleft()
         if ok and verb in grammar.LOGIN_ENDS:
             self.state = State.TRANSACTION
         elif verb is grammar.QUIT:
             self.state = State.UPDATE
-        return Reply(verb, arguments, ok, status, block)
+        reply = Reply(verb, arguments, ok, status)
+        if not ok:
+            reply.withhold(self.gives_away)
+        return reply
 
     def _quoted(self, line: bytes) -> str:
         """What came, for an error; but nothing where it may repeat a password."""
-        return "" if self._private else f": {printable(line, 60)!r}"
+        return "" if self._private or self.gives_away(line) else f": {printable(line, 60)!r}"
 
     def _break(self, reason: str) -> POP3ProtocolError:
         self._broken = True

@@ -12,6 +12,7 @@ from pop3frames.protocol.grammar import CRLF
 _DOTTED = b"\r\n."
 _TERMINATOR = b"\r\n.\r\n"
 _EMPTY_BLOCK = b".\r\n"
+_DOT, _CR, _LF = b".\r\n"  # compared octet by octet where every mail passes: a slice costs ten times that
 _SPACE = 256 << 10  # octets of a buffer, unless a message needs more
 _LEAST = 64 << 10  # room for one read, at least
 
@@ -20,26 +21,33 @@ class ReceiveBuffer:
     """Bytes that came and were not consumed yet. Written in place, so that each octet is copied out once."""
 
     def __init__(self) -> None:
-        self._bytes = bytearray(_SPACE)
         self._start = self._end = 0  # what is here
         self._searched = 0  # no end of a block lies before: a long body is searched once, not again
         self._stuffed = False  # a line of the block at hand starts with a dot
+        self._lines = self._counted = 0  # lines of the block at hand, and up to where they were counted
+        self._hold(bytearray(_SPACE))
+
+    def _hold(self, octets: bytearray) -> None:
+        self._bytes = octets
+        self._view = memoryview(octets)  # kept: a slice of it is copied once, one of `octets` twice
 
     def __len__(self) -> int:
         return self._end - self._start
 
     def __bytes__(self) -> bytes:
-        return bytes(self._bytes[self._start : self._end])
+        return self._view[self._start : self._end].tobytes()
 
     def space(self, least: int = _LEAST) -> memoryview:
-        """Where the next octets go, at least so many. To be released before anything else is called."""
+        """Where the next octets go, at least so many. Good until anything else is called."""
         if self._start == self._end or (
             len(self._bytes) - self._end < least and self._start > len(self._bytes) // 2
         ):
             self._move_to_the_front()
         if len(self._bytes) - self._end < least:
-            self._bytes += bytes(max(len(self._bytes), least))
-        return memoryview(self._bytes)[self._end :]
+            larger = bytearray(len(self._bytes) + max(len(self._bytes), least))
+            larger[: self._end] = self._view[: self._end]
+            self._hold(larger)
+        return self._view[self._end :]
 
     def filled(self, count: int) -> None:
         """So many octets were written into `space`."""
@@ -47,13 +55,12 @@ class ReceiveBuffer:
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Append what came from the peer."""
-        with self.space(len(data)) as view:
-            view[: len(data)] = data
+        self.space(len(data))[: len(data)] = data
         self.filled(len(data))
 
     def clear(self) -> None:
         """Forget everything, as STLS demands (RFC 2595 section 4)."""
-        self._start = self._end = self._searched = 0
+        self._start = self._end = self._searched = self._lines = self._counted = 0
         self._stuffed = False
 
     def take_line(self, limit: int) -> bytes | None:
@@ -61,37 +68,51 @@ class ReceiveBuffer:
 
         Raises POP3ProtocolError when the line is longer than `limit` octets.
         """
-        end = self._bytes.find(b"\n", self._searched, min(self._end, self._start + limit)) + 1
+        start = self._start
+        end = self._bytes.find(b"\n", self._searched, self._end) + 1
+        if (end or self._end + 1) - start > limit:
+            raise POP3ProtocolError(f"a line longer than {limit} octets: this is not POP3")
         if not end:
-            if len(self) >= limit:
-                raise POP3ProtocolError(f"a line longer than {limit} octets: this is not POP3")
             self._searched = self._end
             return None
-        line = bytes(self._bytes[self._start : end])
         self._start = self._searched = end
-        return line
+        return self._view[start:end].tobytes()
 
-    def take_block(self, limit: int) -> bytes | None:
+    def take_block(self, limit: int, most_lines: int | None = None) -> bytes | None:
         """A multi-line reply's lines, unstuffed, without the final dot; b"" when there are none; None: more.
 
         The end is exactly CRLF "." CRLF: bare CR, bare LF and NUL are data, or a mail could forge replies.
-        Raises POP3ProtocolError when the block is longer than `limit` octets.
+        Raises POP3ProtocolError when the block is longer than `limit` octets or has more than `most_lines`.
         """
-        if self._bytes.startswith(_EMPTY_BLOCK, self._start, self._end):
-            self._start = self._searched = self._start + len(_EMPTY_BLOCK)
+        start = self._start
+        starts_with_dot = start < self._end and self._bytes[start] == _DOT
+        if starts_with_dot and self._bytes.startswith(_EMPTY_BLOCK, start, self._end):
+            self._start = self._searched = start + len(_EMPTY_BLOCK)
             return b""
         found = self._find_terminator()
         # Where the last line ends, at the earliest: all of the terminator but its last octet may be here.
         end = (found if found >= 0 else self._end - len(_TERMINATOR) + 1) + len(CRLF)
-        if end - self._start > limit:
+        if end - start > limit:
             raise POP3ProtocolError(f"a reply longer than {limit} octets")
+        if most_lines is not None:
+            self._count_lines(end, most_lines)
         if found < 0:
             return None
-        with memoryview(self._bytes) as view:  # one copy, not a bytearray slice and another
-            block = bytes(view[self._start : end])
-        stuffed, self._stuffed = self._stuffed, False
+        block = self._view[start:end].tobytes()
+        if starts_with_dot or self._stuffed:
+            block = unstuff(block)
         self._start = self._searched = end + len(_EMPTY_BLOCK)
-        return unstuff(block) if stuffed else _unstuffed_start(block)
+        self._stuffed, self._lines = False, 0
+        return block
+
+    def _count_lines(self, end: int, most: int) -> None:
+        """Count on, so that a listing without end is given up at its limit, not when all of it is here."""
+        counted = max(self._counted, self._start)
+        if end > counted:  # it may lie before the block, where hardly anything of that is here
+            self._lines += self._bytes.count(b"\n", counted, end)
+            self._counted = end
+        if self._lines > most:
+            raise POP3ProtocolError(f"a reply of more than {most} lines")
 
     def _find_terminator(self) -> int:
         """Its offset, or -1. Most mails have no line that starts with a dot: their octets are seen once."""
@@ -104,7 +125,7 @@ class ReceiveBuffer:
             if self._end - at < len(_TERMINATOR):
                 self._searched = at
                 return -1
-            if self._bytes.startswith(_TERMINATOR, at):
+            if self._bytes[at + 3] == _CR and self._bytes[at + 4] == _LF:
                 return at
             self._stuffed = True
         found = self._bytes.find(_TERMINATOR, at, self._end)
@@ -114,22 +135,18 @@ class ReceiveBuffer:
 
     def _move_to_the_front(self) -> None:
         """What is here moves to the beginning, and what a large message needed is given back."""
-        rest = self._bytes[self._start : self._end]
+        rest = bytes(self)
         if len(self._bytes) > _SPACE:
-            self._bytes = bytearray(max(_SPACE, 2 * len(rest)))
-        self._bytes[: len(rest)] = rest
-        self._start, self._end, self._searched = 0, len(rest), self._searched - self._start
+            self._hold(bytearray(max(_SPACE, 2 * len(rest))))
+        self._view[: len(rest)] = rest
+        self._searched, self._counted = self._searched - self._start, self._counted - self._start
+        self._start, self._end = 0, len(rest)
 
 
 def unstuff(block: bytes) -> bytes:
-    """Take the first dot off every line that starts with one."""
-    block = _unstuffed_start(block)
-    return block.replace(b"\r\n.", CRLF) if b"\r\n." in block else block
-
-
-def _unstuffed_start(block: bytes) -> bytes:
+    """Take the first dot off every line that starts with one; at the very start, off a doubled one only."""
     # Dovecot 2.3 and Courier do not stuff a dot at the start of a mail: a single one there is the mail's.
-    return block[1:] if block.startswith(b"..") else block
+    return block[block.startswith(b"..") :].replace(_DOTTED, CRLF)
 
 
 def stuff(content: bytes) -> bytes:

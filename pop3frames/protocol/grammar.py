@@ -60,9 +60,7 @@ class Verb:
 
     def is_multiline(self, argument_count: int) -> bool:
         """Whether a +OK reply to this verb, sent with so many arguments, goes on after its first line."""
-        if self.shape is Shape.MULTI_WITHOUT_ARGUMENT:
-            return argument_count == 0
-        return self.shape is Shape.MULTI
+        return self.shape is _MULTI or (self.shape is _EITHER and argument_count == 0)
 
 
 _AUTH, _TRANS = (State.AUTHORIZATION,), (State.TRANSACTION,)
@@ -100,6 +98,8 @@ VERBS: dict[bytes, Verb] = {
 }
 # fmt: on
 
+# A host that was trusted by its address (RFC 1081): poplib has it. Not in the table, our server lacks it.
+RPOP = Verb(b"RPOP", _AUTH, (Kind.TEXT,), 1, _SINGLE, False, "RPOP user", "RFC 1081")
 # The greeting answers no command (RFC 1939 section 4); it has a row so that every reply has a verb.
 GREETING = Verb(b"(greeting)", (), (), 0, _SINGLE, True, "", "RFC 1939 section 4")
 
@@ -111,8 +111,8 @@ CANCEL = b"*"  # RFC 5034 section 4: the client gives up an exchange
 BUSY_CODES = frozenset({"IN-USE", "LOGIN-DELAY", "SYS/TEMP"})
 CREDENTIAL_CODES = frozenset({"AUTH"})
 PERMANENT_CODES = frozenset({"SYS/PERM"})
-LOGIN_VERBS = frozenset({USER, PASS, APOP, AUTH})
-LOGIN_ENDS = frozenset({PASS, APOP, AUTH})  # +OK to one of these opens the mailbox
+LOGIN_VERBS = frozenset({USER, PASS, APOP, AUTH, RPOP})
+LOGIN_ENDS = frozenset({PASS, APOP, AUTH, RPOP})  # +OK to one of these opens the mailbox
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ Source = str | Path | Maildrop | Iterable[bytes | StoredMessage]
 
 _CHUNK = 64 << 10
 _RETRY = 0.1  # seconds until a listener that could not accept tries again
+_LEAST_WAIT = 0.001  # seconds; a time-out of 0 would mean something else
 _LINGER_NOT = struct.pack("ii", 1, 0)  # close by a reset
 
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class EmbeddedServer:
     port        0: a free one
     host        an address of this machine; other than loopback only with `expose=True`, a `context` and
                 given passwords
-    idle        seconds without a command before a session ends without deleting (RFC 1939 section 3: >= 600)
+    idle        seconds without a whole command until a session ends, nothing deleted (RFC 1939: 600 at least)
     features    what it can do; bounds, limits: what it puts up with
     faults      what it does wrong (see pop3frames/server/faults.py)
     clock       seconds, for LOGIN-DELAY
@@ -199,7 +200,6 @@ class EmbeddedServer:
         session = ServerSession(self._service, under_tls=tls, connection=number)
         end = HangUp()
         try:
-            connection.settimeout(self._idle)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             end = self._converse(self._secured(connection) if tls else connection, session)
         except (OSError, POP3ProtocolError):  # the client left, was silent too long, or speaks no POP3
@@ -216,13 +216,19 @@ class EmbeddedServer:
 
     def _converse(self, connection: socket.socket, session: ServerSession) -> HangUp:
         """From the greeting to the end, which is how the connection is to be closed."""
+        connection.settimeout(self._idle)
         end = self._perform(connection, session.greeting())
+        until = time.monotonic() + self._idle
         while end is None and not session.ended:
+            connection.settimeout(max(until - time.monotonic(), _LEAST_WAIT))
             data = connection.recv(_CHUNK)
             if not data:
                 break
             session.receive(data)
+            connection.settimeout(self._idle)
             end = self._perform(connection, session.replies())
+            if b"\n" in data:  # octets alone are no command: who drips them would keep the mailbox locked
+                until = time.monotonic() + self._idle
             if session.wants_tls and end is None:
                 connection = self._secured(connection)
                 session.tls_started()
@@ -252,7 +258,6 @@ class EmbeddedServer:
             self._connections[threading.current_thread()] = wrapped
         wrapped.settimeout(self._service.bounds.handshake)  # for all of it, not for a byte
         wrapped.do_handshake()
-        wrapped.settimeout(self._idle)
         return wrapped
 
 

@@ -114,4 +114,5 @@ class HandlerInMemory(POP3ProtocolHandler):
     def _open_client(self) -> POP3:
         replies = self._sessions[min(len(self.wires), len(self._sessions) - 1)]
         self.wires.append(MemoryWire(replies, self._chunks))
-        return InMemory(self.wires[-1], pipelining=False if self._serial else self._pipelining)
+        pipelining = False if self._serial else self._pipelining
+        return InMemory(self.wires[-1], pipelining=pipelining, limits=self._limits)

@@ -135,6 +135,34 @@ def test_a_login_that_breaks_again_is_not_tried_a_third_time() -> None:
         assert 2 == len(server.peers)
 
 
+@pytest.mark.parametrize("ending", [CLOSE, RESET], ids=["close", "reset"])
+def test_a_server_that_breaks_off_every_login_hears_the_password_twice_and_later_once(ending: object) -> None:
+    """Accounts are locked after a few wrong ones: what may have been refused unheard is not repeated."""
+    hangs_up = [GREETING, ("?CAPA", PIPELINING), ("USER ann", b"+OK\r\n"), ("PASS secret", ending)]
+    counts = []
+    with ScriptedServer(hangs_up) as server:
+        handler = to(server.port)
+        for _ in range(3):
+            with pytest.raises(POP3ConnectionError):
+                handler.get_mailbox_stat()
+            counts.append(len(server.peers))
+
+    assert [2, 3, 4] == counts
+
+
+def test_a_login_that_breaks_where_flights_were_answered_before_is_not_tried_again() -> None:
+    """Then it did not break because commands ran ahead: somebody may have changed the password."""
+    login = [("USER ann", b"+OK\r\n"), ("PASS secret", b"+OK\r\n"), ("STAT", b"+OK 1 20\r\n")]
+    answers = [GREETING, ("CAPA", PIPELINING), *login, QUIT]
+    hangs_up = [GREETING, ("USER ann", b"+OK\r\n"), ("PASS secret", CLOSE)]
+    with ScriptedServer(answers, hangs_up) as server:
+        handler = to(server.port)
+        assert (1, 20) == handler.get_mailbox_stat()
+        with pytest.raises(POP3ConnectionError):
+            handler.get_mailbox_stat()
+        assert 2 == len(server.peers)
+
+
 @pytest.mark.parametrize("ending", [CLOSE, STALL], ids=["close", "silence"])
 def test_a_first_window_that_breaks_is_fetched_again_one_by_one(
     ending: object, caplog: pytest.LogCaptureFixture

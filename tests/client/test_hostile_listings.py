@@ -36,6 +36,20 @@ def test_a_listing_that_lies_costs_its_entries_and_no_more(listing: bytes, numbe
     assert [b"RETR %d" % number for number in numbers] == handler.wires[0].lines[5:-1]
 
 
+def test_lines_of_a_listing_that_count_for_nothing_are_told_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """How many, of LIST and of UIDL: whoever looks for a mail learns that one was hidden."""
+    login = [GREETING, b"-ERR\r\n", b"+OK\r\n", b"+OK\r\n"]
+    uidls = b"+OK\r\n1 a\r\n1 b\r\n2 \xff\r\n.\r\n"
+    listing = b"+OK\r\n1 20\r\n1 30\r\nx y\r\n-5 7\r\n.\r\n"
+    handler = HandlerInMemory([*login, uidls, listing, b"+OK\r\n"])
+
+    assert ([1], 20) == handler.list_messages()
+    assert "2 lines of UIDL" in caplog.text
+    assert "3 lines of LIST" in caplog.text
+
+
 def test_a_message_listed_too_large_is_not_asked_for() -> None:
     """Nor is anything allocated by what LIST or a reply announces."""
     login = [GREETING, b"-ERR\r\n", b"+OK\r\n", b"+OK\r\n", b"-ERR\r\n"]

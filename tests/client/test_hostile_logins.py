@@ -10,11 +10,13 @@ from client.in_memory import GREETING, HandlerInMemory, InMemory, in_memory
 from lab.scripted import CLOSE, NO_CAPA, RESET, ScriptedServer
 from lab.scripted import GREETING as GREETED
 
+from pop3frames.client.credentials import Secret
 from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.client.retry import Retry
 from pop3frames.errors import (
     POP3AuthenticationError,
     POP3BusyError,
+    POP3CommandError,
     POP3ConnectionError,
     POP3Error,
     POP3ProtocolError,
@@ -129,6 +131,55 @@ def test_scram_is_not_content_with_a_server_that_does_not_know_the_password() ->
 
     assert isinstance(error, POP3ProtocolError)
     assert client.wire.closed
+
+
+# A secret that comes back
+
+CANARY = "hunter2-canary"
+AGAIN = {
+    "a refusal": b"-ERR unknown command: PASS hunter2-canary",
+    "a code": b"-ERR [HUNTER2-CANARY/hunter2-canary] no",
+    "what SASL said": b"-ERR what is " + base64.b64encode(b"\0ann\0hunter2-canary"),
+    "no reply at all": b"PASS hunter2-canary",
+}
+
+
+@pytest.mark.parametrize("said", AGAIN.values(), ids=AGAIN)
+@pytest.mark.parametrize("login", ["PASS", "PLAIN", "at once"])
+def test_a_secret_that_is_repeated_long_after_the_login_is_shown_nowhere(
+    login: str, said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By a server that answers late, or out of step: not in the error, not in the log of the wire."""
+    replies = {
+        "PASS": [b"+OK\r\n", b"+OK\r\n"],
+        "PLAIN": [EMPTY, b"+OK\r\n"],
+        "at once": [b"+OK\r\n", b"+OK\r\n"],
+    }[login]
+    with caplog.at_level("DEBUG", "pop3frames.wire"):
+        client = in_memory(
+            [GREETING, *replies, b"+OK 1 20\r\n", said + b"\r\n"], pipelining=login == "at once"
+        )
+        client.log_in("ann", Secret(CANARY), "PLAIN" if login == "PLAIN" else None)
+        assert (1, 20) == client.stat()
+        with pytest.raises(POP3Error) as raised:
+            client.noop()
+
+    encoded = base64.b64encode(b"\0ann\0hunter2-canary").decode()
+    shown = f"{raised.value} {raised.value!r} {vars(raised.value)} {caplog.text}"
+    assert CANARY not in shown.lower()
+    assert login != "PLAIN" or encoded not in shown
+    assert "C: NOOP" in caplog.text
+
+
+def test_a_refusal_that_does_not_repeat_it_keeps_its_words() -> None:
+    """The positive control; and a mail may hold what it likes."""
+    mail = b"+OK\r\nSubject: hunter2-canary\r\n\r\n.\r\n"
+    client = in_memory([GREETING, b"+OK\r\n", b"+OK\r\n", b"-ERR [SYS/PERM] no such thing\r\n", mail])
+    client.user("ann")
+    client.pass_(CANARY)
+    with pytest.raises(POP3CommandError, match=r"\[SYS/PERM\] no such thing"):
+        client.noop()
+    assert b"Subject: hunter2-canary" == client.retr(1)[1][0]
 
 
 # How often

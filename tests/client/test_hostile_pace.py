@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from client.in_memory import MemoryWire
 from lab.relay import Relay
-from lab.scripted import GREETING, LOGIN, QUIT, STALL, Peer, ScriptedServer, drip
+from lab.scripted import CLOSE, GREETING, LOGIN, QUIT, STALL, Peer, ScriptedServer, drip
 
 from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.client.pop3 import POP3
@@ -73,6 +73,26 @@ def test_a_login_that_is_not_answered_ends_too(at: str) -> None:
         pytest.raises(POP3ConnectionError, match="did not answer in time"),
     ):
         _logged_in(server)
+
+
+@pytest.mark.parametrize("pipelining", [True, False], ids=["ahead", "one by one"])
+@pytest.mark.parametrize("end", [STALL, CLOSE], ids=["silence", "closed"])
+@pytest.mark.parametrize(
+    ("whole", "told"), [(0, "no message had come whole"), (2, "the last whole message was 2")]
+)
+def test_a_stalled_fetch_says_which_message_came_whole_last(
+    whole: int, told: str, end: Callable[[Peer], None], pipelining: bool
+) -> None:
+    """So that whoever reads the error knows where to look, and what is safe."""
+    mail = b"+OK\r\nSubject: x\r\n\r\n.\r\n"
+    asked = [(f"RETR {number}", mail) for number in range(1, whole + 1)]
+    script = [*LOGIN, *asked, (f"RETR {whole + 1}", b"+OK\r\nSubject", end)]
+    with ScriptedServer(script) as server:
+        client = POP3("127.0.0.1", server.port, TIMEOUT, pipelining=pipelining, limits=LIMITS)
+        client.user("ann")
+        client.pass_("secret")
+        with pytest.raises(POP3ConnectionError, match=f"; {told}$"):
+            list(client.retr_many([1, 2, 3]))
 
 
 def test_a_message_that_stalls_is_asked_for_again_and_the_rest_arrive() -> None:

@@ -152,14 +152,6 @@ def test_an_honest_line_of_50_megabytes_arrives() -> None:
         assert [(1, mail)] == list(handler.iter_raw())
 
 
-class Wary(POP3ProtocolHandler):
-    """Takes no mail over a mebibyte."""
-
-    def _open_client(self) -> POP3:
-        pipelining = False if self._serial else self._pipelining
-        return POP3(self.hostname, self.port, 5, pipelining=pipelining, limits=Limits(message=MIB))
-
-
 @pytest.mark.parametrize("pipelining", [None, False], ids=["pipelined", "one by one"])
 @pytest.mark.parametrize("session", ["stateless", "connected"])
 def test_an_endless_mail_fails_alone_and_the_rest_arrive(
@@ -169,7 +161,8 @@ def test_an_endless_mail_fails_alone_and_the_rest_arrive(
     mails = [b"Subject: %d\r\n\r\nbody\r\n" % number for number in range(1, 7)]
     faults = [Endless("RETR", message=number) for number in (2, 3, 6)]
     with EmbeddedServer(mails, username="ann", password="secret", faults=faults) as server:
-        handler = Wary("127.0.0.1", server.port, "ann", "secret", "none", pipelining=pipelining)
+        options: dict[str, Any] = {"pipelining": pipelining, "limits": Limits(message=MIB)}
+        handler = POP3ProtocolHandler("127.0.0.1", server.port, "ann", "secret", "none", 5, **options)
         if session == "connected":
             handler.connect()
         with pytest.warns(UserWarning, match=r"3 messages could not be fetched: \[2, 3, 6\]"):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import fields
 
 import pytest
+from lab import cpu
 from parsing.hostile_mails import FAMILIES, Family
 
 from pop3frames.parsing.limits import Limits
@@ -17,9 +17,7 @@ ATTEMPTS = 4  # other programs on the machine can only make a ratio worse, so th
 
 def seconds(raw: bytes, limits: Limits) -> float:
     """CPU time of one row."""
-    begin = time.process_time()
-    parse_message(raw, limits=limits)
-    return time.process_time() - begin
+    return cpu.seconds(lambda: parse_message(raw, limits=limits))
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lab import cpu
 
 from pop3frames.errors import POP3ProtocolError
 from pop3frames.protocol.framing import ReceiveBuffer, joined, lines, stuff, unstuff
@@ -219,18 +219,6 @@ def test_lines_and_joined_are_inverse(parts: list[bytes]) -> None:
     assert parts == lines(joined(parts))
 
 
-def _growth(work: Callable[[int], None], size: int) -> float:
-    """How many times the CPU of `size` twice as much costs, in the calmest of five rounds."""
-
-    def seconds(size: int) -> float:
-        start = time.process_time()
-        work(size)
-        return time.process_time() - start
-
-    rounds = [(seconds(size), seconds(2 * size)) for _ in range(5)]
-    return min(longer / shorter for shorter, longer in rounds)
-
-
 def _long_body(pieces: int) -> None:
     buffer, piece = ReceiveBuffer(), b"x" * 62 + b"\r\n"
     for _ in range(pieces):
@@ -257,4 +245,4 @@ def _many_blocks(count: int) -> None:
 )
 def test_twice_the_bytes_cost_about_twice_the_time(work: Callable[[int], None], size: int) -> None:
     """A long body is searched once however small its pieces, and a full buffer is emptied in place."""
-    assert _growth(work, size) < 3
+    assert cpu.growth(lambda: work(size), lambda: work(2 * size)) < 3

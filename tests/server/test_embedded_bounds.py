@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import resource
@@ -94,6 +95,41 @@ def test_a_handshake_that_takes_too_long_ends_the_connection(
         if mode == "stls":
             assert client.ask(b"STLS").startswith(b"+OK")
         assert b"" == client.line()
+
+
+def test_octets_that_become_no_command_do_not_keep_a_mailbox_locked(dial: Dial) -> None:
+    """An octet now and then, for ten times as long as `idle`: the session ends, and another one gets in."""
+    with EmbeddedServer([b"x"], idle=0.2) as server:
+        client = dial(server)
+        assert client.login(server).startswith(b"+OK")
+        client.sock.settimeout(0.05)
+        for _ in range(40):
+            try:
+                client.send(b"x")
+                if not client.sock.recv(1):
+                    break
+            except TimeoutError:
+                pass
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("the server still listens")
+        assert dial(server).login(server).startswith(b"+OK")
+
+
+def test_commands_keep_a_session_alive_longer_than_idle(dial: Dial) -> None:
+    """Each whole one, in however many pieces it comes."""
+    with EmbeddedServer([b"x"], idle=1.0) as server:
+        client = dial(server)
+        assert client.login(server).startswith(b"+OK")
+        client.sock.settimeout(0.08)
+        for octet in b"NOOP\r\n" * 3:
+            client.send(bytes([octet]))
+            with contextlib.suppress(TimeoutError):
+                assert b"+" == client.sock.recv(1)
+                client.sock.recv(100)
+        client.sock.settimeout(20)
+        assert client.ask(b"QUIT").startswith(b"+OK")
 
 
 def test_wrong_passwords_end_the_session(dial: Dial) -> None:
