@@ -31,7 +31,7 @@ _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space and run it again",
     errno.EDQUOT: "the disk quota is used up: free some space and run it again",
     errno.EFBIG: "the file grew over a limit: raise it (ulimit -f) or commit smaller parts",
-    errno.EACCES: "no permission to write there, or it is read-only: change that or choose another folder",
+    errno.EACCES: "no permission there, or it is read-only: change that or choose another folder",
     errno.EPERM: "the system does not allow it: change the permissions or choose another folder",
     errno.EROFS: "it is mounted read-only: choose another folder",
     errno.ENOENT: "a folder is missing: create it first, or see who removed it",
