@@ -220,10 +220,10 @@ class PartWriter:
 
     def abort(self) -> None:
         """Gives up what is staged and not committed; the writer can go on."""
-        if self._file is not None:
-            self._file.discard()
-            self._file = None
-        self._forget()
+        file, self._file = self._file, None
+        self._forget()  # first: Ctrl-C while the file is removed must not leave its rows to another commit
+        if file is not None:
+            file.discard()
 
     def __enter__(self) -> PartWriter:
         return self

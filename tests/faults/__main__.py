@@ -14,7 +14,7 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
-from faults.campaign import Case, Outcome, carry_out, every_case, place, storms
+from faults.campaign import Outcome, carry_out, every_case, place, storms
 from faults.scripts import SCRIPTS
 from faults.warm import Warm
 
@@ -24,7 +24,7 @@ def main() -> int:
     seed = os.environ.get("POP3FRAMES_FAULTS_SEED", "faults")
     jobs = int(os.environ.get("POP3FRAMES_FAULTS_JOBS", str(os.cpu_count() or 1)))
     with place() as home, Warm() as warm:
-        cases: list[Case] = [case for title in SCRIPTS for case in every_case(title, warm, Path(home) / "trace")]
+        cases = list(every_case(warm, Path(home) / "trace"))
     print(f"{len(cases)} faults at every step of {len(SCRIPTS)} scripts, then storms of seed {seed!r}, to {faults}")
     found = carry_out(chain(cases, storms(seed)), faults, jobs, _progress(faults))
     print(table(found))

@@ -75,15 +75,16 @@ class Item(Protocol):
 
 @dataclass(frozen=True)
 class Case:
-    """A fault of a kind at a step of a script; then the clean runs."""
+    """A fault of a kind at a step of a script, its n-th such call; then the clean runs."""
 
     title: str
     kind: str
+    call: str
     at: int
 
     def run(self, warm: Warm, folder: Path) -> Outcome:
         script, outcome = SCRIPTS[self.title], Outcome()
-        world, job = script.world(folder), script.faulty(self.kind, self.at)
+        world, job = script.world(folder), script.faulty(self.kind, self.call, self.at)
         (answer,), wrong = world.run(warm, job)
         outcome.note(job, answer, wrong, str(self))
         outcome.blame(script.finished(world, warm), f"{self}, then a clean run")
@@ -118,7 +119,7 @@ class Storm:
             "wanted": wanted,
             "octets": chance.choice([1, 1000, 3000, 1 << 20]),
             "kind": chance.choice([*KINDS, "meanwhile"]),
-            "at": chance.randrange(110),
+            "at": chance.randrange(chance.choice([10, 30, 100])),
             "meanwhile": chance.choices([ELSEWHERE, COMPACT], k=chance.randrange(1, 3)),
         }
 
@@ -126,8 +127,8 @@ class Storm:
         wrong = world.run(warm, EXPORT_AND_DELETE)[1]
         Dataset(world.folder).sweep(older_than=0)
         state = world.state()
-        if state.stored != set(world.delivered.values()):
-            wrong.lost.append(f"not stored: {set(world.delivered.values()) - state.stored}")
+        if state.stored.uidls != set(world.delivered.values()):
+            wrong.lost.append(f"not stored: {set(world.delivered.values()) - state.stored.uidls}")
         if state.served[0] and not world.pruned:
             wrong.untrue.append(f"still on the server: {state.served[0]}")
         return wrong
@@ -138,29 +139,35 @@ def place() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="faults-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
 
 
-def traced(title: str, warm: Warm, folder: Path) -> list[str]:
-    """The calls of the script's job when nothing goes wrong."""
-    world = SCRIPTS[title].world(folder)
-    (answer,), wrong = world.run(warm, SCRIPTS[title].faulty("none", -1))
-    assert not wrong, wrong
-    shutil.rmtree(folder)
-    return list(answer["trace"])
-
-
-def every_case(title: str, warm: Warm, folder: Path) -> list[Case]:
-    """Each kind of fault of the script at each step it is for."""
+def every_case(warm: Warm, folder: Path) -> list[Case]:
+    """Each kind of fault of each script at each step that it is for."""
     return [
-        Case(title, kind, at) for kind, at in faults_at(traced(title, warm, folder), SCRIPTS[title].kinds)
+        Case(title, *fault)
+        for title, script in SCRIPTS.items()
+        for fault in faults_at(_traced(title, warm, folder), script.kinds)
     ]
 
 
-def sampled(title: str, warm: Warm, folder: Path, chance: random.Random) -> list[Case]:
-    """Of the script's faults, each kind at each sort of call once; where others work meanwhile, all."""
-    trace = traced(title, warm, folder)
-    found = list(faults_at(trace, SCRIPTS[title].kinds))
-    chance.shuffle(found)
-    one = {(kind, at if kind == "meanwhile" else trace[at]): Case(title, kind, at) for kind, at in found}
-    return list(one.values())
+def fair_share(warm: Warm, folder: Path, chance: random.Random) -> list[Case]:
+    """Of all those, some: at each step of a script a kill and one other thing, at each of a variant one
+    thing; each kind at each sort of call."""
+    cases = every_case(warm, folder)
+    chance.shuffle(cases)
+    one = dict[tuple[object, ...], Case]()
+    for case in cases:
+        killed = case.kind == "kill before" and not SCRIPTS[case.title].variant
+        one[case.title, case.call, case.at, killed] = case
+        one[case.kind, case.call] = case
+    return list(dict.fromkeys(one.values()))
+
+
+def _traced(title: str, warm: Warm, folder: Path) -> list[str]:
+    """The calls of the script's job when nothing goes wrong."""
+    world = SCRIPTS[title].world(folder)
+    (answer,), wrong = world.run(warm, SCRIPTS[title].faulty("none"))
+    assert not wrong, wrong
+    shutil.rmtree(folder)
+    return list(answer["trace"])
 
 
 def storms(seed: str) -> Iterator[Storm]:

@@ -12,7 +12,7 @@ import io
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,15 +100,18 @@ KINDS: dict[str, Kind] = {
 
 @dataclass
 class Injector:
-    """Counts the steps of this process, and strikes at step `at` or the first after it that `kind` is for.
+    """Counts the steps of this process, and strikes at one of them.
 
     kind        a name in KINDS; "meanwhile": `meanwhile` is called before the step and it is made; "none"
+    call, at    which step: the one with that number among the calls of that name; without a name, among all,
+                or the first after it that the kind is for
     meanwhile   what another process does just then
     notice      told the call that is struck, before it is: this process may not live to say
     links       False: as on a file system without hard links
     """
 
     kind: str
+    call: str | None
     at: int
     notice: Callable[[str], object] = lambda call: None
     meanwhile: Callable[[], object] | None = None
@@ -118,12 +121,14 @@ class Injector:
 
     def step(self, name: str, call: Call, half: Call | None = None) -> Any:
         """Makes the call, or what the fault makes of it."""
-        at, kind = len(self.trace), KINDS.get(self.kind)
+        at = self.trace.count(name) if self.call else len(self.trace)
+        here = self.call in (None, name) and at >= self.at
         self.trace.append(name)
-        if self.kind == "meanwhile" and at == self.at and self.meanwhile:
+        if self.kind == "meanwhile" and here and not self.struck and self.meanwhile:
             self._hit(name)
             self.meanwhile()
-        if kind is None or at < self.at or name not in kind.calls or (self.struck and not kind.lasts):
+        kind = KINDS.get(self.kind)
+        if kind is None or name not in kind.calls or not (kind.lasts if self.struck else here):
             return call()
         if kind.strike is not None:
             self._hit(name)
@@ -199,7 +204,8 @@ def _without_links(*_: object, **__: object) -> None:
     _refuse(errno.EPERM)
 
 
-def faults_at(trace: list[str], kinds: tuple[str, ...]) -> Iterator[tuple[str, int]]:
-    """Each kind at each step of a traced run that it is for."""
-    for at, call in enumerate(trace):
-        yield from ((kind, at) for kind in kinds if kind == "meanwhile" or call in KINDS[kind].calls)
+def faults_at(trace: list[str], kinds: Sequence[str]) -> Iterator[tuple[str, str, int]]:
+    """Each kind at each step of a traced run that it is for: kind, call, and its number among those calls."""
+    for step, call in enumerate(trace):
+        fitting = (kind for kind in kinds if kind == "meanwhile" or call in KINDS[kind].calls)
+        yield from ((kind, call, trace[:step].count(call)) for kind in fitting)

@@ -2,8 +2,8 @@
 
 A job is a dict. `task` names a function of TASKS; the rest is for that function, and for what goes wrong:
 
-    kind, at       what, and at which step (`injection.py`); left out: nothing
-    meanwhile      jobs that run, one after another, while this one waits before its step `at`
+    kind, call, at what, and at which step (`injection.py`); left out: nothing
+    meanwhile      jobs that run, one after another, while this one waits before that step
     seconds        SIGKILL after so long, wherever it is (else after a minute: then it hangs)
     links          False: the file system has no hard links
 
@@ -55,7 +55,8 @@ def perform(job: Job, say: Say = lambda answer: None) -> Answer:
     """The job in this process, with what goes wrong."""
     injector = Injector(
         job.get("kind", "none"),
-        job.get("at", -1),
+        job.get("call"),
+        job.get("at", 0),
         notice=lambda call: say({"struck": call}),
         meanwhile=lambda: [start(other).answer() for other in job["meanwhile"]],
         links=job.get("links", True),
