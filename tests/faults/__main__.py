@@ -1,7 +1,7 @@
 """`make faults`: as many faults as POP3FRAMES_FAULTS says (100,000), and a table of what became of them.
 
-POP3FRAMES_FAULTS_SEED draws other storms, POP3FRAMES_FAULTS_JOBS runs so many at once. The exit code is 1
-when anything was lost, doubled, wrongly deleted or reported untruly.
+POP3FRAMES_FAULTS_SEED draws other storms, POP3FRAMES_FAULTS_JOBS runs so many at once. After Ctrl-C the
+table is about what was done by then. The exit code is 1 when anything was lost, doubled, wrongly deleted or reported untruly.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def main() -> int:
     jobs = int(os.environ.get("POP3FRAMES_FAULTS_JOBS", str(os.cpu_count() or 1)))
     with place() as home, Warm() as warm:
         cases = list(every_case(warm, Path(home) / "trace"))
-    print(f"{len(cases)} faults at every step of {len(SCRIPTS)} scripts, then storms of seed {seed!r}, to {faults}")
+    print(
+        f"{len(cases)} faults at every step of {len(SCRIPTS)} scripts, then storms of seed {seed!r}, to {faults}"
+    )
     found = carry_out(chain(cases, storms(seed)), faults, jobs, _progress(faults))
     print(table(found))
     return int(any(outcome.wrong for outcome in found.values()))
@@ -39,7 +41,9 @@ def _progress(faults: int) -> Callable[[Outcome], None]:
         if seconds - last[0] >= 5:
             last[0] = seconds
             broken = sum(map(len, vars(total.wrong).values()))
-            print(f"\r{total.faults} of {faults} faults, {seconds:.0f} s, {broken} wrong ", end="", flush=True)
+            print(
+                f"\r{total.faults} of {faults} faults, {seconds:.0f} s, {broken} wrong ", end="", flush=True
+            )
 
     return told
 

@@ -52,7 +52,9 @@ class Outcome:
 
     def blame(self, wrong: Wrong, where: str) -> None:
         """What was wrong there."""
-        self.wrong += Wrong(**{name: [f"{where}: {each}" for each in words] for name, words in vars(wrong).items()})
+        self.wrong += Wrong(
+            **{name: [f"{where}: {each}" for each in words] for name, words in vars(wrong).items()}
+        )
 
     def __iadd__(self, other: Outcome) -> Outcome:
         self.runs += other.runs
@@ -93,7 +95,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Storm:
-    """Any mailbox on any server, mail coming in, faults in a row in anything at any step; then a clean run."""
+    """Any mailbox on any server, mail coming in, faults in a row at any step; then a clean run."""
 
     seed: str
     title: str = "storms"
@@ -139,12 +141,12 @@ def place() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="faults-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
 
 
-def every_case(warm: Warm, folder: Path) -> list[Case]:
+def every_case(warm: Warm, folder: Path, titles: Iterable[str] = SCRIPTS) -> list[Case]:
     """Each kind of fault of each script at each step that it is for."""
     return [
         Case(title, *fault)
-        for title, script in SCRIPTS.items()
-        for fault in faults_at(_traced(title, warm, folder), script.kinds)
+        for title in titles
+        for fault in faults_at(_traced(title, warm, folder), SCRIPTS[title].kinds)
     ]
 
 
@@ -180,13 +182,14 @@ def carry_out(
 ) -> dict[str, Outcome]:
     """Takes items until so many faults have struck, `jobs` at once; what became of them, by title.
 
-    `told` gets the sum after each.
+    `told` gets the sum after each. Ctrl-C ends it early.
     """
     lock, queue, total, found = threading.Lock(), iter(items), Outcome(), dict[str, Outcome]()
+    stopped = threading.Event()
 
     def take() -> Item | None:
         with lock:
-            return next(queue, None) if total.faults < faults else None
+            return None if stopped.is_set() or total.faults >= faults else next(queue, None)
 
     def work(home: Path) -> None:
         with Warm() as warm:
@@ -203,5 +206,8 @@ def carry_out(
         homes = [Path(home) / f"worker-{n}" for n in range(jobs)]
         for each in homes:
             each.mkdir()
-        list(pool.map(work, homes))
+        try:
+            list(pool.map(work, homes))
+        except KeyboardInterrupt:
+            stopped.set()
     return found

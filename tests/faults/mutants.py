@@ -18,7 +18,7 @@ class Mutant:
     """In `module`, the text `protection` (which must be there once) becomes `without`.
 
     seen_by    the script that must turn red, or "power" for the replay of power cuts
-    as_what    what it must find: "lost", "doubled", "wrongly deleted" or "untrue"
+    as_what    what it must find: "lost", "doubled", "wrongly_deleted" or "untrue"
     """
 
     module: str
@@ -60,11 +60,16 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 MUTANTS: dict[str, Mutant] = {
-    "the file is synced": Mutant(
-        "frames.parquet", "os.fsync(self._file.fileno())", "pass", "power", "lost"
+    "the file is synced": Mutant("frames.parquet", "os.fsync(self._file.fileno())", "pass", "power", "lost"),
+    "folders are synced": Mutant(
+        "frames.parquet", "        os.fsync(descriptor)\n", "        pass\n", "power", "lost"
     ),
     "the account's folder is synced at a commit": Mutant(
-        "frames.parts", "                make_durable(self._folder)\n", "                pass\n", "power", "lost"
+        "frames.parts",
+        "                make_durable(self._folder)\n",
+        "                pass\n",
+        "power",
+        "lost",
     ),
     "a new folder's name is synced": Mutant(
         "frames.parts", "        sync_folder(path.parent)\n", "        pass\n", "power", "lost"
@@ -77,7 +82,11 @@ MUTANTS: dict[str, Mutant] = {
         "lost",
     ),
     "the ledger syncs before it answers": Mutant(
-        "frames.ledger", "                make_durable(self.folder)\n", "                pass\n", "power", "lost"
+        "frames.ledger",
+        "                make_durable(self.folder)\n",
+        "                pass\n",
+        "power",
+        "lost",
     ),
     "a deletion syncs what it relies on": Mutant(
         "frames.originals", "            make_durable(path.parent)\n", "            pass\n", "power", "lost"
@@ -87,7 +96,7 @@ MUTANTS: dict[str, Mutant] = {
         "        final.hardlink_to(staged)\n",
         "        staged.replace(final)\n",
         "export, another meanwhile",
-        "lost",
+        "untrue",
     ),
     "the ledger is read again before the link": Mutant(
         "frames.parts",
@@ -101,7 +110,7 @@ MUTANTS: dict[str, Mutant] = {
         "if is_replaced(self._folder, number):",
         "if False:",
         "export, meanwhile another and a compaction",
-        "lost",
+        "untrue",
     ),
     "parts that another has replaced are not replaced again": Mutant(
         "frames.replacement",
@@ -125,16 +134,16 @@ MUTANTS: dict[str, Mutant] = {
         "        for number in different:\n",
         "        for number in ():\n",
         "delete where an id was used again",
-        "wrongly deleted",
+        "wrongly_deleted",
     ),
     "the stored bytes are hashed again before DELE": Mutant(
         "frames.originals",
         "if key[CONTENT_HASH] == hashlib.sha256(raw.as_buffer()).hexdigest():",
         "if key[CONTENT_HASH]:",
         "delete what is damaged in the dataset",
-        "wrongly deleted",
+        "wrongly_deleted",
     ),
     "only +OK to QUIT confirms": Mutant(
-        "export.deletion", "elif session.quit_confirmed:", "else:", "export and delete", "untrue"
+        "export.deletion", "elif session.quit_confirmed:", "elif True:", "export and delete", "untrue"
     ),
 }

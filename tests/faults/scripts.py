@@ -43,7 +43,8 @@ class Script:
     job         what goes wrong, and `kinds` how
     meanwhile   what other processes do at the step, where the kind is that
     settle      the clean runs after it
-    machines    with mailboxes of their own, all with the same mail
+    mailbox     on the server; `machines` have one each, all with the same mail
+    elsewhere   in the mailboxes of the others, where it is not the same
     left        unique-ids on the servers at the end; None: all
     files       in the dataset at the end; None: any number
     raws        whether the bytes are there at the end
@@ -57,6 +58,7 @@ class Script:
     meanwhile: Sequence[Job] = ()
     mailbox: Sequence[StoredMessage] = tuple(ALL)
     machines: int = 1
+    elsewhere: Sequence[StoredMessage] | None = None
     left: Sequence[str] | None = None
     files: int | None = None
     raws: bool = True
@@ -64,7 +66,11 @@ class Script:
 
     def world(self, folder: Path) -> World:
         """As it was before."""
-        return World(folder, bases()[self.base], [self.mailbox] * self.machines, damaged=self.base == "damaged")
+        return World(folder, bases()[self.base], self._mailboxes(), damaged=self.base == "damaged")
+
+    def _mailboxes(self) -> list[Sequence[StoredMessage]]:
+        others = self.mailbox if self.elsewhere is None else self.elsewhere
+        return [self.mailbox, *[others] * (self.machines - 1)]
 
     def faulty(self, kind: str, call: str | None = None, at: int = 0) -> Job:
         """The job with that fault."""
@@ -77,7 +83,7 @@ class Script:
             wrong += world.run(warm, job)[1]
         Dataset(world.folder).sweep(older_than=0)
         state = world.state()
-        expected = {message.uidl for message in self.mailbox} | {message.uidl for message in ALL}
+        expected = set(world.delivered.values()) | {message.uidl for message in ALL}
         if state.stored.uidls != expected:
             wrong.lost.append(f"after a clean run {sorted(expected - state.stored.uidls)} are not stored")
         if state.files != {path.name for path in Dataset(world.folder).parts()} or state.staged:
@@ -86,9 +92,10 @@ class Script:
             wrong.untrue.append(f"{len(state.files)} parts, not {self.files}")
         if self.base != "damaged" and state.stored.whole != (expected if self.raws else set()):
             wrong.lost.append(f"the bytes are not there: {state.stored.rows}")
-        left = [message.uidl for message in self.mailbox] if self.left is None else list(self.left)
-        if any([message.uidl for message in mailbox] != left for mailbox in state.served):
-            wrong.untrue.append(f"on the servers there are {state.served}, not {left}")
+        for mailbox, before in zip(state.served, self._mailboxes(), strict=True):
+            left = [message.uidl for message in before] if self.left is None else self.left
+            if [message.uidl for message in mailbox] != left:
+                wrong.untrue.append(f"on the server there is {mailbox}, not {left}")
         return wrong
 
 
@@ -123,7 +130,13 @@ SCRIPTS: dict[str, Script] = {
         "nothing", EXPORT, kinds=MEANWHILE, meanwhile=[ELSEWHERE, ELSEWHERE | {"machine": 2}], machines=3
     ),
     "export, meanwhile another and a compaction": Script(
-        "two mails", EXPORT, kinds=MEANWHILE, meanwhile=[ELSEWHERE, COMPACT], machines=2
+        "two mails",
+        EXPORT,
+        settle=[EXPORT, ELSEWHERE],
+        kinds=MEANWHILE,
+        meanwhile=[ELSEWHERE, COMPACT],
+        machines=2,
+        elsewhere=[mail(6), mail(7), mail(8)],
     ),
     "export and delete, a compaction meanwhile": Script(
         "two mails",

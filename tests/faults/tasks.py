@@ -8,8 +8,10 @@ A job is a dict. `task` names a function of TASKS; the rest is for that function
     links          False: the file system has no hard links
 
 The answer has `ended` ("done", "killed", or the name of the exception), `struck` (the call that was hit),
-`trace` (all calls, where nothing was to go wrong) and `told` (what the run reported).
+`trace` (all calls, where nothing was to go wrong), `told` (what the run reported), and `meanwhile` (the
+answers of those jobs).
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -53,18 +55,19 @@ def start(job: Job) -> Fork:
 
 def perform(job: Job, say: Say = lambda answer: None) -> Answer:
     """The job in this process, with what goes wrong."""
+    meanwhile = list[Answer]()
     injector = Injector(
         job.get("kind", "none"),
         job.get("call"),
         job.get("at", 0),
         notice=lambda call: say({"struck": call}),
-        meanwhile=lambda: [start(other).answer() for other in job["meanwhile"]],
+        meanwhile=lambda: meanwhile.extend(start(other).answer() for other in job["meanwhile"]),
         links=job.get("links", True),
     )
     if not is_harmless(job):
         injector.install()
     ended, told = outcome(partial(TASKS[job["task"]], job))
-    answer = {"ended": ended, "told": told}
+    answer = {"ended": ended, "told": told, "meanwhile": meanwhile}
     return answer | {"trace": injector.trace} if job.get("kind") == "none" else answer
 
 
@@ -143,9 +146,7 @@ def message(number: int) -> Message:
     """Mail `number`, without a server."""
     raw = b"raw %d" % number
     digest = hashlib.sha256(raw).hexdigest()
-    return Message(
-        account=ANN, uidl=uidl(number), content_hash=digest, fetched_at=1_700_000_000_000, raw=raw
-    )
+    return Message(account=ANN, uidl=uidl(number), content_hash=digest, fetched_at=1_700_000_000_000, raw=raw)
 
 
 def uidl(number: int) -> str:
@@ -168,9 +169,9 @@ def append(job: Job) -> None:
 
 
 def watch(job: Job) -> Any:
-    """Reads until the file `until` is there: what it should never have seen, and how often it looked."""
+    """Reads until all files of `until` are there: what it should never have seen, and how often it looked."""
     dataset, acks, wrong, looks = Dataset(job["folder"]), Path(job["acks"]), list[str](), 0
-    while not Path(job["until"]).exists() and len(wrong) < 5:
+    while not _all_there(job) and len(wrong) < 5:
         acked = set(acks.read_text().split()) if acks.exists() else set()
         stored = dataset.to_table(["uidl"])["uidl"].to_pylist()
         known = dataset.known(ANN).uidls
@@ -180,6 +181,10 @@ def watch(job: Job) -> Any:
         if not acked <= set(stored) or not acked <= known:
             wrong.append("a mail was not seen")
     return [wrong, looks]
+
+
+def _all_there(job: Job) -> bool:
+    return all(Path(each).exists() for each in job["until"])
 
 
 def sequence(job: Job) -> list[Answer]:
@@ -193,7 +198,7 @@ def sequence(job: Job) -> list[Answer]:
 def repeat(job: Job) -> list[Answer]:
     """The same, the last of them again and again, until all files of `until` are there."""
     answers, jobs = list[Answer](), job["jobs"]
-    while not all(Path(each).exists() for each in job["until"]):
+    while not _all_there(job):
         answers.append(start(jobs[min(len(answers), len(jobs) - 1)]).answer())
     return answers
 

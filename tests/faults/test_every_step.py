@@ -1,9 +1,15 @@
 """A fault at every step of every scripted run: nothing lost, nothing twice, nothing wrongly deleted.
 
-The room. `injection.py` has the calls that are steps, and the kinds of fault; `tasks.py` what a process does
-under them; `warm.py` the process that forks one for each run; `world.py` the mailboxes, the dataset and the law
-that is checked after each; `scripts.py` the table of scripted runs; `campaign.py` which faults are tried;
-`mutants.py` the protections that are taken away to see the law notice; `power.py` the replay of power cuts.
+The room:
+
+    injection.py   the calls that are steps, and the kinds of fault
+    tasks.py       what a process does under them
+    warm.py        the process that forks one for each run (forks.py)
+    world.py       the mailboxes, the dataset, and the law that is checked after each
+    scripts.py     the table of scripted runs: a new feature adds its line here
+    campaign.py    which faults are tried; __main__.py: many, for `make faults`
+    mutants.py     the protections, taken away one by one to see the law notice
+    power.py       the replay of power cuts
 
 Here each script meets a kill and one other fault at every step, each kind strikes at each sort of call, and
 then there are storms of several in a row. What is drawn depends on the seed, which is printed when
@@ -14,6 +20,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from itertools import chain, islice
 from pathlib import Path
 
@@ -35,7 +42,7 @@ def outcomes() -> dict[str, Outcome]:
     with place() as home, Warm() as warm:
         cases = fair_share(warm, Path(home) / "trace", random.Random(SEED))
     found = carry_out(chain(cases, islice(storms(SEED), STORMS)), faults=1 << 30, jobs=2)
-    print(f"seed {SEED!r}, {sum(outcome.faults for outcome in found.values())} faults")
+    sys.stdout.write(f"seed {SEED!r}, {sum(outcome.faults for outcome in found.values())} faults\n")
     return found
 
 
@@ -48,7 +55,7 @@ def test_a_fault_at_any_step_loses_and_doubles_nothing(outcomes: dict[str, Outco
 
 
 def test_each_kind_of_fault_struck_each_call_that_it_is_for(outcomes: dict[str, Outcome]) -> None:
-    """A positive control: no call has slipped out of sight. A name is replaced only when a claim is undone."""
+    """A positive control: no call is out of sight. A name is replaced only when a claim is undone."""
     struck = {pair for outcome in outcomes.values() for pair in outcome.struck}
     wanted = {(name, call) for name, kind in KINDS.items() for call in kind.calls if call != "replace"}
     assert set() == wanted - struck

@@ -31,6 +31,7 @@ class Warm:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # Ctrl-C is for who started it
             env={**os.environ, "PYTHONPATH": os.pathsep.join([tests, *sys.path])},
         )
 

@@ -1,7 +1,7 @@
 """The mailboxes, the dataset, and the law that holds whatever went wrong.
 
-The law: every mail is on a server or in the dataset; none is in the dataset twice; what was deleted is durable;
-and what was reported is so.
+The law: every mail is on a server or in the dataset; none is in the dataset twice; what was deleted is
+durable; and what was reported is so.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pop3frames.server.maildrop import Maildrop, StoredMessage
 
 ON_A_SERVER = ("export", "commit")
 REFUSED_WRITES = ("create", "write", "fsync", "link", "rename", "mkdir")
+KILLING = ("kill before", "kill after", "torn write")
 REFUSING = ("disk full", "disk stays full", "disk error", "read-only from here", "no permission")
 
 
@@ -128,6 +129,7 @@ class World:
         self.maildrops = [Maildrop(mailbox) for mailbox in mailboxes]
         self.delivered = {message.raw: message.uidl for mailbox in mailboxes for message in mailbox}
         self.pruned = False
+        self.passed = 0
         self._before: State | None = None
 
     def deliver(self, message: StoredMessage) -> None:
@@ -140,7 +142,8 @@ class World:
     def run(self, warm: Warm, *jobs: Job, cut: tuple[int, Any] | None = None) -> tuple[list[Answer], Wrong]:
         """The jobs at once, against servers of their own for the mailboxes; and the law when all have ended.
 
-        `cut` breaks the first connection after so many octets from the server: Relay's `after` and `then`.
+        `cut` breaks the first connection after so many octets from the server: Relay's `after` and `then`;
+        so many have `passed` then.
         """
         before = self._before or self.state()
         with ExitStack() as stack:
@@ -149,10 +152,12 @@ class World:
                 servers = [stack.enter_context(server) for server in servers]
             ports = [server.port for server in servers]
             if cut:
-                ports = [
-                    stack.enter_context(Relay(port, after=cut[0], then=cut[1])).port for port in ports
-                ]
+                relay = stack.enter_context(Relay(ports[0], after=cut[0], then=cut[1]))
+                ports[0] = relay.port
             answers = warm.run(*[self._placed(job, servers, ports) for job in jobs])
+            if cut:
+                jobs = [job | {"cut": cut} for job in jobs]
+                self.passed = len(relay.from_server[0])
             self._await_release()
         self.pruned |= any(each["task"] == "prune" for job in jobs for each in _all(job))
         return answers, self._judged(before, jobs, answers)
@@ -166,7 +171,7 @@ class World:
         return job | placed
 
     def _await_release(self) -> None:
-        """Until the servers have seen that their clients are gone: they may still have a QUIT to carry out."""
+        """Until the servers have seen that their clients are gone: a QUIT may still have to be carried out."""
         for maildrop in self.maildrops:
             while maildrop._open:
                 threading.Event().wait(0.0005)
@@ -187,7 +192,9 @@ class World:
             return Wrong(lost=[f"the dataset cannot be read: {exc}"])
         wrong = self.broken_laws(before, after)
         alone = len(jobs) == 1 and len(list(_all(jobs[0]))) == 1
-        for job, answer in zip(jobs, answers, strict=True):
+        pairs = list(zip(jobs, answers, strict=True))
+        pairs += [pair for job, answer in pairs for pair in _meanwhile(job, answer)]
+        for job, answer in pairs:
             wrong.untrue += _unexpected(job, answer)
             wrong.untrue += _untold(job, answer, before, after, alone=alone)
         if alone:
@@ -198,7 +205,9 @@ class World:
         """Whatever ended how."""
         served = {message.raw for mailbox in after.served for message in mailbox}
         safe = {raw for raw, uidl in self.delivered.items() if self._is_safe(raw, uidl, after)}
-        wrong = Wrong(lost=[f"{self.delivered[raw]} is nowhere" for raw in self.delivered.keys() - served - safe])
+        wrong = Wrong(
+            lost=[f"{self.delivered[raw]} is nowhere" for raw in self.delivered.keys() - served - safe]
+        )
         wrong.lost += [f"the row of {uidl} is gone" for uidl in before.stored.uidls - after.stored.uidls]
         if not self.pruned:
             gone = before.stored.whole - after.stored.whole
@@ -207,7 +216,9 @@ class World:
         wrong.doubled = [f"{uidl} is there {count} times" for uidl, count in counts.items() if count > 1]
         for earlier, now in zip(before.served, after.served, strict=True):
             went = {message.raw for message in earlier} - {message.raw for message in now}
-            wrong.wrongly_deleted += [f"{self.delivered[raw]} went, and is not durable" for raw in went - safe]
+            wrong.wrongly_deleted += [
+                f"{self.delivered[raw]} went, and is not durable" for raw in went - safe
+            ]
         if different := after.stored.known ^ after.stored.uidls:
             wrong.untrue.append(f"the ledger differs from the rows: {sorted(different)}")
         if bool(after.stored.findings) != self.damaged:
@@ -224,13 +235,21 @@ def _all(job: Job) -> Iterator[Job]:
         yield from _all(each)
 
 
+def _meanwhile(job: Job, answer: Answer) -> Iterator[tuple[Job, Answer]]:
+    """What ran while it waited, and how that ended; nothing where it did not come to wait."""
+    if answer.get("meanwhile"):
+        yield from zip(job["meanwhile"], answer["meanwhile"], strict=True)
+
+
 def _unexpected(job: Job, answer: Answer) -> Iterator[str]:
     """An end that nobody may see: a foreign exception, or success where the disk refused a write."""
     kind, struck, ended = job.get("kind", "none"), answer.get("struck"), answer["ended"]
-    if not struck and "seconds" not in job:
+    if "interrupt" in job:
+        expected = {"KeyboardInterrupt"}
+    elif not struck and not {"seconds", "cut"} & job.keys():
         expected = {"done"}
     elif ended == "killed":
-        expected = {"killed"} if "seconds" in job or kind in ("kill before", "kill after", "torn write") else set()
+        expected = {"killed"} if "seconds" in job or kind in KILLING else set()
     elif kind in REFUSING and struck in REFUSED_WRITES:
         expected = {"POP3ExportError"}
     elif kind in ("short write", "meanwhile"):
@@ -267,7 +286,7 @@ def _untold(job: Job, answer: Answer, before: State, after: State, *, alone: boo
         if told["new"] > gained or (alone and done and told["new"] != gained):
             yield f"{told['new']} are reported as new, {gained} are"
         if done and not (len(served) == told["new"] + told["known"] and served <= stored_after):
-            yield f"a run that ended well has not stored all that it listed: {told}"
+            yield f"a run that ended well has not stored all that it listed: {told}, {sorted(stored_after)}"
         if alone and not set(told["parts"]) <= after.files:
             yield f"parts are reported that are not there: {told['parts']}"
     if "deleted" in (told if isinstance(told, dict) else ()):
