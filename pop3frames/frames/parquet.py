@@ -40,6 +40,8 @@ _ADVICE = {
     errno.EISDIR: "it is a folder: name a file inside it",
     errno.ENAMETOOLONG: "the name is too long for this file system: choose a shorter one",
     errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
+    errno.ENOSYS: "the file system has no hard links, and no rename that replaces nothing: choose another",
+    errno.EINVAL: "the file system cannot do that: choose a folder on a local one with hard links",
     errno.EIO: "the disk reported an error: check it before running again",
 }
 

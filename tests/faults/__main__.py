@@ -1,7 +1,8 @@
 """`make faults`: as many faults as POP3FRAMES_FAULTS says (100,000), and a table of what became of them.
 
 POP3FRAMES_FAULTS_SEED draws other storms, POP3FRAMES_FAULTS_JOBS runs so many at once. After Ctrl-C the
-table is about what was done by then. The exit code is 1 when anything was lost, doubled, wrongly deleted or reported untruly.
+table is about what was done by then. The exit code is 1 when anything was lost, doubled, wrongly deleted or
+reported untruly.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def main() -> int:
     with place() as home, Warm() as warm:
         cases = list(every_case(warm, Path(home) / "trace"))
     print(
-        f"{len(cases)} faults at every step of {len(SCRIPTS)} scripts, then storms of seed {seed!r}, to {faults}"
+        f"{len(cases)} faults at every step of {len(SCRIPTS)} scripts, storms of seed {seed!r}: to {faults}"
     )
     found = carry_out(chain(cases, storms(seed)), faults, jobs, _progress(faults))
     print(table(found))

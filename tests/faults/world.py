@@ -171,7 +171,7 @@ class World:
         return job | placed
 
     def _await_release(self) -> None:
-        """Until the servers have seen that their clients are gone: a QUIT may still have to be carried out."""
+        """Until the servers have seen that their clients are gone: a QUIT may still be at work."""
         for maildrop in self.maildrops:
             while maildrop._open:
                 threading.Event().wait(0.0005)
