@@ -102,12 +102,12 @@ def test_iceberg_has_each_mail_once_however_often_it_is_run(dataset: Dataset) ->
     catalog.close()
     assert keys(dataset.to_table()) == keys(table)
     assert pa.timestamp("us", "UTC") == table.schema.field("receivedAt").type
-    expected = {moment for moment in dataset.to_table()["receivedAt"].to_pylist()}
+    expected = set(dataset.to_table()["receivedAt"].to_pylist())
     assert expected == set(table["receivedAt"].to_pylist())
 
 
 def test_spark_reads_the_files(dataset: Dataset) -> None:
-    """Where it is installed: `pip install pyspark`, and Java. Not with the other tests' packages: it is large."""
+    """Where it is installed with Java: `pip install pyspark` brings 400 MB, too much for every run."""
     if not (importlib.util.find_spec("pyspark") and shutil.which("java")):
         pytest.skip("pyspark or java is not installed")
     code = SPARK.format(recipe=recipe("recursiveFileLookup"))
@@ -120,9 +120,8 @@ def test_spark_reads_the_files(dataset: Dataset) -> None:
 
 def test_no_snake_case_name_is_a_reserved_word() -> None:
     """By the list of the DuckDB that is installed; `from` and `to` are on it, so the list is the right one."""
-    query = (
-        "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'type_function')"
-    )
+    categories = "('reserved', 'type_function')"
+    query = f"SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN {categories}"
     reserved = {name for (name,) in duckdb.sql(query).fetchall()}
     assert {"from", "to"} <= reserved
     assert set() == reserved & set(SNAKE_NAMES.values())
