@@ -285,8 +285,10 @@ def _untold(job: Job, answer: Answer, before: State, after: State, *, alone: boo
             yield f"the report does not add up: {told}"
         if told["new"] > gained or (alone and done and told["new"] != gained):
             yield f"{told['new']} are reported as new, {gained} are"
-        if done and not (len(served) == told["new"] + told["known"] and served <= stored_after):
+        if done and not (told["new"] + told["known"] == told["listed"] and served <= stored_after):
             yield f"a run that ended well has not stored all that it listed: {told}, {sorted(stored_after)}"
+        if done and alone and told["listed"] != len(served):
+            yield f"{told['listed']} of {len(served)} are listed"
         if alone and not set(told["parts"]) <= after.files:
             yield f"parts are reported that are not there: {told['parts']}"
     if "deleted" in (told if isinstance(told, dict) else ()):

@@ -119,7 +119,7 @@ def test_spark_reads_the_files(dataset: Dataset) -> None:
 
 
 def test_no_snake_case_name_is_a_reserved_word() -> None:
-    """By the list of the DuckDB that is installed; `from` and `to` are on it, so the list is the right one."""
+    """By the list of the DuckDB that is installed; `from` and `to` are on it, so it is the right one."""
     categories = "('reserved', 'type_function')"
     query = f"SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN {categories}"
     reserved = {name for (name,) in duckdb.sql(query).fetchall()}
