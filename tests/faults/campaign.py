@@ -18,10 +18,11 @@ from typing import Protocol
 from export.mailboxes import mail
 from faults.forks import Answer
 from faults.injection import KINDS, faults_at
+from faults.law import Wrong
 from faults.scripts import COMMIT, COMPACT, ELSEWHERE, EXPORT, EXPORT_AND_DELETE, PRUNE, READ, SCRIPTS, VERIFY
 from faults.tasks import Job
 from faults.warm import Warm
-from faults.world import World, Wrong
+from faults.world import World
 
 from pop3frames.frames.dataset import Dataset
 from pop3frames.server.features import Features
@@ -115,14 +116,15 @@ class Storm:
         return outcome
 
     def _job(self, chance: random.Random, count: int) -> Job:
-        wanted = [f"uid-{n:05d}" for n in chance.sample(range(count), 3)]
+        kind = chance.choice([*KINDS, "meanwhile"])
         tasks = [EXPORT, EXPORT, EXPORT_AND_DELETE, EXPORT_AND_DELETE, COMMIT, COMPACT, VERIFY, READ, PRUNE]
+        others = chance.choices([ELSEWHERE, COMPACT], k=chance.randrange(1, 3))
         return chance.choice(tasks) | {
-            "wanted": wanted,
+            "wanted": [f"uid-{n:05d}" for n in chance.sample(range(count), 3)],
             "octets": chance.choice([1, 1000, 3000, 1 << 20]),
-            "kind": chance.choice([*KINDS, "meanwhile"]),
+            "kind": kind,
             "at": chance.randrange(chance.choice([10, 30, 100])),
-            "meanwhile": chance.choices([ELSEWHERE, COMPACT], k=chance.randrange(1, 3)),
+            "meanwhile": others if kind == "meanwhile" else [],
         }
 
     def _finished(self, world: World, warm: Warm) -> Wrong:

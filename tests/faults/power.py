@@ -226,7 +226,7 @@ class Promises:
     def broken(self, folder: Path) -> str:
         """What a power cut has cost, or ''; then the next run is made, and must complete the work."""
         from export.mailboxes import account_of
-        from faults.world import stored_in
+        from faults.states import stored_in
 
         from pop3frames.errors import POP3ExportError
         from pop3frames.export.mailbox import export_mailbox

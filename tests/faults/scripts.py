@@ -14,9 +14,10 @@ from tempfile import TemporaryDirectory
 from export.deletion_oracle import exported, rewrite_parts
 from export.mailboxes import mail, mails
 from faults.injection import KINDS
+from faults.law import Wrong
 from faults.tasks import Job
 from faults.warm import Warm
-from faults.world import World, Wrong
+from faults.world import World
 
 from pop3frames.frames.dataset import Dataset
 from pop3frames.server.embedded import EmbeddedServer

@@ -18,7 +18,7 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,13 @@ from pop3frames.server.embedded import EmbeddedServer
 
 Job = dict[str, Any]
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def family(job: Job) -> Iterator[Job]:
+    """The job, and those that it starts."""
+    yield job
+    for each in (*job.get("meanwhile", ()), *job.get("jobs", ())):
+        yield from family(each)
 
 
 def is_harmless(job: Job) -> bool:

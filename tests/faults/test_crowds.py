@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from faults.campaign import place
 from faults.forks import Answer
+from faults.states import stored_in
 from faults.tasks import Job, uidl
 from faults.warm import Warm
-from faults.world import stored_in
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ The room:
     injection.py   the calls that are steps, and the kinds of fault
     tasks.py       what a process does under them
     warm.py        the process that forks one for each run (forks.py)
-    world.py       the mailboxes, the dataset, and the law that is checked after each
+    world.py       the mailboxes and the dataset (states.py: what is in them)
+    law.py         what must hold after each run
     scripts.py     the table of scripted runs: a new feature adds its line here
     campaign.py    which faults are tried; __main__.py: many, for `make faults`
     mutants.py     the protections, taken away one by one to see the law notice
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 import sys
 from itertools import chain, islice
 from pathlib import Path
@@ -70,3 +72,18 @@ def test_more_than_a_thousand_faults_struck(outcomes: dict[str, Outcome]) -> Non
     assert ended["POP3ExportError"] > 200
     assert ended["KeyboardInterrupt"] > 20
     assert ended["POP3ConnectionError"] > 5
+
+
+def test_make_faults_prints_what_became_of_them() -> None:
+    """The program behind it, with few faults: 0 when the law held."""
+    path = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-m", "faults"],
+        env=os.environ | {"PYTHONPATH": path, "POP3FRAMES_FAULTS": "20", "POP3FRAMES_FAULTS_JOBS": "2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+    assert "export of a new mailbox" in done.stdout
+    assert done.stdout.endswith("lost: 0\ndoubled: 0\nwrongly deleted: 0\nuntrue: 0\n")

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from export.mailboxes import mails
 from faults.campaign import place
+from faults.law import Wrong
 from faults.scripts import EXPORT, SCRIPTS
 from faults.tasks import Job
 from faults.warm import Warm
-from faults.world import World, Wrong
+from faults.world import World
 
 from pop3frames.frames.dataset import Dataset
 

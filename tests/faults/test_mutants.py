@@ -13,6 +13,8 @@ from faults.warm import Warm
 
 STEP_BY_STEP = [name for name, mutant in MUTANTS.items() if mutant.seen_by != "power"]
 
+pytestmark = pytest.mark.timeout(400)  # on a busy machine
+
 
 @pytest.fixture(scope="module")
 def sound() -> Iterator[Warm]:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from faults.mutants import MUTANTS
 
+pytestmark = pytest.mark.timeout(400)  # on a busy machine
+
 
 def _replayed(*without: str) -> Any:
     done = subprocess.run(
