@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.campaign import place
 from faults.forks import Answer
 from faults.states import stored_in
 from faults.tasks import Job, uidl
 from faults.warm import Warm
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[Warm]:
-    """One for all of them."""
-    with Warm() as program:
-        yield program
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A folder of this test, in memory if possible."""
-    with place() as folder:
-        yield Path(folder)
 
 
 class Crowd:

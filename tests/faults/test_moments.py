@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-import pytest
 from export.mailboxes import mails
-from faults.campaign import place
 from faults.law import Wrong
 from faults.scripts import EXPORT, SCRIPTS
 from faults.tasks import Job
@@ -21,20 +18,6 @@ from pop3frames.frames.dataset import Dataset
 
 MAILS = mails(36)
 IN_PARTS: Job = EXPORT | {"octets": 1500}
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[Warm]:
-    """One for all of them."""
-    with Warm() as program:
-        yield program
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A folder of this test, in memory if possible."""
-    with place() as folder:
-        yield Path(folder)
 
 
 def finished(world: World, warm: Warm) -> Wrong:
