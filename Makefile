@@ -1,15 +1,16 @@
-# Five words. Each builds .venv by itself; .ci/run calls the same.
+# Six words. Each builds .venv by itself; .ci/run calls the same.
 #   make demo        export the sample mailbox into ./demo-dataset and print what is in it
 #   make test        the tests, then the notebooks
 #   make check       format, lint, types, floors
 #   make notebooks   every notebook in a fresh kernel, outputs compared
 #   make bench       races against other clients and parsers
+#   make faults      100,000 faults (POP3FRAMES_FAULTS=...) against exports and deletions; prints what became of them
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check notebooks bench
+.PHONY: demo test check notebooks bench faults
 
 .venv/base: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pop3frames needs Python 3.11 or later: make PYTHON=python3.12 ...")'
@@ -38,3 +39,6 @@ notebooks: .venv/test
 
 bench: .venv/test
 	$(BIN)/python -m benchmarks
+
+faults: .venv/test
+	PYTHONPATH=tests $(BIN)/python -m faults

@@ -8,13 +8,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks import bench_download, race
+from benchmarks import bench_dataset, bench_download, race
 
 RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    results = {"whole processes": race.run(), "downloads": bench_download.run()}
+    results = {
+        "whole processes": race.run(),
+        "downloads": bench_download.run(),
+        "dataset": bench_dataset.run(),
+    }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "race.json"
     path.write_text(json.dumps(results, indent=2))

@@ -44,10 +44,13 @@ def _rename_unless_exists(source: Path, target: Path) -> None:
     # A marker file made with O_EXCL would not do: its owner may be slow or dead, and nobody can tell which.
     libc = ctypes.CDLL(None, use_errno=True)
     old, new = os.fsencode(source), os.fsencode(target)
-    if sys.platform == "darwin":
-        failed = libc.renamex_np(old, new, _RENAME_EXCL)
-    else:
-        failed = libc.renameat2(_AT_FDCWD, old, _AT_FDCWD, new, _RENAME_NOREPLACE)
+    try:
+        if sys.platform == "darwin":
+            failed = libc.renamex_np(old, new, _RENAME_EXCL)
+        else:
+            failed = libc.renameat2(_AT_FDCWD, old, _AT_FDCWD, new, _RENAME_NOREPLACE)
+    except AttributeError as exc:  # a C library older than the call
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), str(source), None, str(target)) from exc
     if failed:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(source), None, str(target))

@@ -31,7 +31,7 @@ _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space and run it again",
     errno.EDQUOT: "the disk quota is used up: free some space and run it again",
     errno.EFBIG: "the file grew over a limit: raise it (ulimit -f) or commit smaller parts",
-    errno.EACCES: "no permission to write there, or it is read-only: change that or choose another folder",
+    errno.EACCES: "no permission there, or it is read-only: change that or choose another folder",
     errno.EPERM: "the system does not allow it: change the permissions or choose another folder",
     errno.EROFS: "it is mounted read-only: choose another folder",
     errno.ENOENT: "a folder is missing: create it first, or see who removed it",
@@ -40,6 +40,8 @@ _ADVICE = {
     errno.EISDIR: "it is a folder: name a file inside it",
     errno.ENAMETOOLONG: "the name is too long for this file system: choose a shorter one",
     errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
+    errno.ENOSYS: "the file system has no hard links, and no rename that replaces nothing: choose another",
+    errno.EINVAL: "the file system cannot do that: choose a folder on a local one with hard links",
     errno.EIO: "the disk reported an error: check it before running again",
 }
 

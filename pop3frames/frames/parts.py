@@ -220,10 +220,10 @@ class PartWriter:
 
     def abort(self) -> None:
         """Gives up what is staged and not committed; the writer can go on."""
-        if self._file is not None:
-            self._file.discard()
-            self._file = None
-        self._forget()
+        file, self._file = self._file, None
+        self._forget()  # first: Ctrl-C while the file is removed must not leave its rows to another commit
+        if file is not None:
+            file.discard()
 
     def __enter__(self) -> PartWriter:
         return self
@@ -264,7 +264,9 @@ def sweep(root: Path, older_than: float) -> int:
     By age and never by owner: a younger file may belong to a writer that is alive on another machine.
     """
     removed = 0
-    for path in (root / STAGING).glob("*.staged"):
+    with storage_errors(f"look into {root / STAGING}", "Nothing was changed."):
+        staged = list((root / STAGING).glob("*.staged"))
+    for path in staged:
         with suppress(OSError):  # another sweep was faster, or it is not ours to remove
             if path.stat().st_mtime < time.time() - older_than:
                 path.unlink()

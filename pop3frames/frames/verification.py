@@ -5,9 +5,9 @@ What is found is told, never mended: whoever finds damage must decide what is tr
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _RAW = column_name("raw")
 _RESTORE = "restore this file from a copy, or move it away: the next export fetches its mail again"
+# What the system refuses says nothing of the file: it may be whole.
+_REFUSALS = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _SHOWN = 20  # findings in a printed report
 _BY_HAND = "keep one of them: nothing here decides which"
 
@@ -87,17 +89,27 @@ class Verification:
 
 
 def verify(root: Path) -> Verification:
-    """Reads every byte of every live part. POP3ExportError when a folder cannot even be listed."""
+    """Reads every byte of every live part.
+
+    POP3ExportError when a folder cannot even be listed, or the system does not let us open what is there.
+    """
     counted = [0, 0]
     findings = list(_staged(root))
     for folder in _folders(root):
         try:
             parts, rows, found = settled(folder, _account)
-        except POP3ExportError:
+        except POP3ExportError as exc:
+            _raise_refusal(exc)
             parts, rows, found = _without_footers(folder)
         counted = [counted[0] + parts, counted[1] + rows]
         findings += found
     return Verification(counted[0], counted[1], tuple(findings))
+
+
+def _raise_refusal(exc: Exception) -> None:
+    """Raises it where it is no damage."""
+    if getattr(exc.__cause__, "errno", None) in _REFUSALS:
+        raise exc
 
 
 def _folders(root: Path) -> list[Path]:
@@ -108,7 +120,9 @@ def _folders(root: Path) -> list[Path]:
 
 def _staged(root: Path) -> Iterator[Finding]:
     meaning = "a staged file: of a writer at work, or of one that was killed"
-    for path in sorted((root / STAGING).glob("*")):
+    with storage_errors(f"look into {root / STAGING}", "Nothing was changed."):
+        staged = sorted((root / STAGING).glob("*"))
+    for path in staged:
         yield Finding(path, None, meaning, "a day after it was written it is removed", harmless=True)
 
 
@@ -119,6 +133,7 @@ def _without_footers(folder: Path) -> tuple[int, int, list[Finding]]:
         try:
             live[number] = open_part(number, path)
         except POP3ExportError as exc:
+            _raise_refusal(exc)
             broken.append(Finding(path, None, f"it cannot be opened: {exc}", _RESTORE))
     dead = frozenset[int]().union(*(part.replaces for part in live.values()))
     readable = {number: part for number, part in live.items() if number not in dead}
@@ -137,6 +152,7 @@ def _account(snapshot: Snapshot, *, gaps: bool = True) -> tuple[int, int, list[F
         except POP3ExportError as exc:
             if isinstance(exc.__cause__, FileNotFoundError):
                 raise
+            _raise_refusal(exc)
             found.append(Finding(part.path, None, f"it cannot be read: {exc}", _RESTORE))
     return len(parts), sum(part.rows for part in parts), found
 
@@ -183,12 +199,13 @@ def _loose_hashes(parts: list[Part]) -> set[str]:
     """Read ahead, because a row with a UIDL may come before the one without that has the same content."""
     found: set[str] = set()
     for part in parts:
-        with (
-            suppress(pa.ArrowException, OSError, KeyError, UnicodeDecodeError),
-            pq.ParquetFile(part.path) as file,
-        ):
-            rows = keys_of(file.read([UIDL, CONTENT_HASH]))  # damage is found when everything is read
-            found.update(digest for uidl, digest in rows if uidl is None and digest is not None)
+        try:
+            with storage_errors(f"read {part.path}", OTHERS), pq.ParquetFile(part.path) as file:
+                rows = list(keys_of(file.read([UIDL, CONTENT_HASH])))
+        except (POP3ExportError, KeyError) as exc:
+            _raise_refusal(exc)
+            continue  # damage is found when everything is read
+        found.update(digest for uidl, digest in rows if uidl is None and digest is not None)
     return found
 
 

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import NoReturn
 
 import pytest
 
+from pop3frames.errors import POP3ExportError
 from pop3frames.frames.claim import claim
+from pop3frames.frames.dataset import Dataset
+from pop3frames.message import Message
+
+REFUSALS = {
+    "no links": errno.EPERM,  # vfat, exfat
+    "no links on a share": errno.EOPNOTSUPP,
+    "no links in user space": errno.ENOSYS,
+}
 
 
-@pytest.fixture(params=["links", "no links"])
+@pytest.fixture(params=["links", *REFUSALS])
 def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A file system with hard links, and one that refuses them as FAT does."""
+    """A file system with hard links, and those that refuse them in their ways."""
+    if request.param in REFUSALS:
+        refuse_links(monkeypatch, REFUSALS[request.param])
+    return str(request.param)
+
+
+def refuse_links(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """As on a file system that answers link(2) so."""
 
     def refuse(*_: object, **__: object) -> NoReturn:
-        raise OSError(errno.EPERM, "no hard links here")
+        raise OSError(code, "no hard links here")
 
-    if request.param == "no links":
-        monkeypatch.setattr(os, "link", refuse)
-    return str(request.param)
+    monkeypatch.setattr(os, "link", refuse)
 
 
 def test_a_free_name_is_taken(tmp_path: Path, file_system: str) -> None:
@@ -69,3 +85,25 @@ def test_other_refusals_pass_through(tmp_path: Path, file_system: str) -> None:
     """A missing file or folder is not a taken name."""
     with pytest.raises(FileNotFoundError):
         claim(tmp_path / "nothing", tmp_path / "final")
+
+
+class _Refusing:
+    """A C library whose rename that replaces nothing is refused, as by some network shares."""
+
+    def renameat2(self, *_: object) -> int:
+        ctypes.set_errno(errno.EINVAL)
+        return -1
+
+    renamex_np = renameat2
+
+
+@pytest.mark.parametrize("library", [_Refusing, object], ids=["refused", "too old"])
+def test_without_links_and_without_such_a_rename_nothing_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: Callable[[], object]
+) -> None:
+    """A typed error that says what to do; never a rename that might replace another writer's part."""
+    refuse_links(monkeypatch, errno.EPERM)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: library())
+    with pytest.raises(POP3ExportError, match=r"choose another|choose a folder"):
+        Dataset(tmp_path / "mail").append([Message(uidl="1")], "ann")
+    assert [] == [path for path in (tmp_path / "mail").rglob("*") if path.is_file()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pop3frames.errors import POP3ExportError
 from pop3frames.frames.columns import array
 from pop3frames.frames.dataset import Dataset
 from pop3frames.frames.snapshot import folder_name, part_name
@@ -156,6 +158,27 @@ def test_a_part_that_cannot_be_opened_does_not_hide_the_others(
     table = pq.ParquetFile(second).read()
     pq.write_table(table.set_column(0, "raw", [[b"?"] * 2]).drop_columns("uidl"), second)
     assert {first, second} == {found.path for found in dataset.verify().findings}
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EACCES])
+@pytest.mark.parametrize("opening", [1, 4, 8])
+def test_what_the_system_does_not_let_us_open_is_not_called_damaged(
+    folder: Path, whole: Callable[[Path], Dataset], monkeypatch: pytest.MonkeyPatch, code: int, opening: int
+) -> None:
+    """Whoever restored a sound part from an old copy on that advice would lose mail."""
+    dataset, real, opened = whole(folder), pq.ParquetFile, [0]
+
+    def refusing(*args: Any, **options: Any) -> Any:
+        opened[0] += 1
+        if opened[0] == opening:
+            raise OSError(code, os.strerror(code))
+        return real(*args, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", refusing)
+    monkeypatch.setattr(pq, "read_metadata", lambda path: refusing(path).metadata)
+    with pytest.raises(POP3ExportError, match=r"too many files are open|no permission"):
+        dataset.verify()
+    assert opened[0] == opening
 
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
