@@ -1,152 +1,57 @@
-"""From a real Dovecot on loopback to a file: pop3frames against mpop (saves bytes) and a script.
+"""From a real Dovecot on loopback to a file: pop3frames against the programs of `programs.py`.
 
-Each run is a whole process, measured from outside, start and imports included: wall and CPU seconds and peak
-memory. The programs take turns, the first round is not counted. A raw pipelined download that drops the bytes
-away is the physical limit.
+The programs take turns, the first round is not counted, medians are shown. Wall and CPU seconds stand without
+the imports of Python programs, which stand beside them. A program that is slow and far behind runs less
+often.
 """
 
 from __future__ import annotations
 
+import math
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.mailboxes import large, small
+from benchmarks.programs import BLAST, MPOP, NAIVE, OURS, PASSWORD, Server, installed, mpop
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+__all__ = ["PASSWORD", "Figures", "Table", "measured", "mpop", "race", "show"]
 
-from lab.dovecot import Dovecot, why_not
-
-ROUNDS = 5
-PASSWORD = "secret"
-MAILBOXES = {"2,000 mails of ~50 KB": ("large", 2000), "10,000 mails of ~3 KB": ("small", 10_000)}
-GENERATORS: dict[str, Callable[[int], Iterator[bytes]]] = {"large": large, "small": small}
-
-EXPORT = """
-import sys
-from pop3frames import Account, Secret, export_mailbox
-port, user, folder = sys.argv[1:]
-account = Account("bench", "127.0.0.1", int(port), user, Secret("secret"), "none")
-report = export_mailbox(account, folder + "/dataset", progress=False)
-assert report.failed == () and report.new == report.listed, report
-"""
-DOWNLOAD = """
-import sys
-from pop3frames import POP3
-port, user, folder = sys.argv[1:]
-client = POP3("127.0.0.1", int(port))
-client.user(user); client.pass_("secret")
-sizes = {int(line.split()[0]): int(line.split()[1]) for line in client.list()[1]}
-kept = [reply.block for reply in client.retr_many(sizes, sizes)]
-client.quit()
-"""
-BLAST = """
-import socket, sys
-port, user, folder = sys.argv[1:]
-wire = socket.create_connection(("127.0.0.1", int(port)))
-wire.recv(4096)
-wire.sendall(b"USER %s\\r\\nPASS secret\\r\\nSTAT\\r\\n" % user.encode())
-answer = b""
-while answer.count(b"\\n") < 3:
-    answer += wire.recv(4096)
-count = int(answer.splitlines()[2].split()[1])
-sent = ended = 0
-tail = b""
-while ended < count:
-    if sent < count and sent - ended <= 128:
-        wire.sendall(b"".join(b"RETR %d\\r\\n" % n for n in range(sent + 1, min(sent + 256, count) + 1)))
-        sent = min(sent + 256, count)
-    data = wire.recv(262144)
-    ended += (tail + data).count(b"\\r\\n.\\r\\n")
-    tail = data[-4:]
-"""
-NAIVE = """
-import email, email.policy, poplib, sys
-import pandas
-poplib._MAXLINE = 1 << 20
-port, user, folder = sys.argv[1:]
-client = poplib.POP3("127.0.0.1", int(port))
-client.user(user); client.pass_("secret")
-rows = []
-for number in range(1, client.stat()[0] + 1):
-    mail = email.message_from_bytes(b"\\r\\n".join(client.retr(number)[1]), policy=email.policy.default)
-    text, html = mail.get_body(("plain",)), mail.get_body(("html",))
-    rows.append({
-        "from": str(mail["from"]), "to": str(mail["to"]), "subject": str(mail["subject"]),
-        "date": str(mail["date"]), "text": text and text.get_content(), "html": html and html.get_content(),
-        "attachments": [part.get_filename() for part in mail.iter_attachments()],
-    })
-client.quit()
-pandas.DataFrame(rows).to_parquet(folder + "/naive.parquet")
-"""
+_FAR_BEHIND = 5  # times our time: who needs more runs twice
 
 
 class Figures(NamedTuple):
-    """One run of one program: seconds and megabytes."""
+    """One run of one program: seconds without imports, those of imports and start, MB (0: unknown)."""
 
     wall: float
     cpu: float
+    imports: float
     memory: float
 
 
-def run() -> dict[str, dict[str, dict[str, float]]]:
-    """Race on every mailbox; medians by mailbox and program."""
-    if reason := why_not():
-        sys.exit(f"the race needs a real server: {reason}")
-    results = {}
-    with Dovecot() as server:
-        for title, (kind, count) in MAILBOXES.items():
-            server.add_user(kind, PASSWORD)
-            server.deliver(kind, GENERATORS[kind](count))
-            medians = {name: _median(runs) for name, runs in _take_turns(server.port, kind).items()}
-            _show(title, medians)
-            results[title] = {name: figures._asdict() for name, figures in medians.items()}
-    return results
+Table = dict[str, dict[str, float]]  # program -> the medians of its figures
 
 
-def _programs(port: int, user: str) -> dict[str, Callable[[Path], list[str]]]:
-    def script(code: str) -> Callable[[Path], list[str]]:
-        return lambda folder: [sys.executable, "-c", code, str(port), user, str(folder)]
-
-    programs = {
-        "pop3frames: fetch, parse, Parquet": script(EXPORT),
-        "pop3frames: download, bytes kept": script(DOWNLOAD),
-        "raw pipelined blast, bytes dropped": script(BLAST),
-        "poplib + email + pandas": script(NAIVE),
-    }
-    if shutil.which("mpop"):
-        programs["mpop: saves an mbox"] = lambda folder: mpop(port, user, folder)
-    return programs
-
-
-def mpop(port: int, user: str, folder: Path) -> list[str]:
-    """The command that saves a mailbox into an mbox in `folder`."""
-    (folder / "mbox").touch()
-    return [
-        "mpop", "--host=127.0.0.1", f"--port={port}", f"--user={user}", f"--passwordeval=echo {PASSWORD}",
-        "--auth=user", "--tls=off", "--keep=on", "--only-new=off", "--quiet", f"--uidls-file={folder}/uidls",
-        f"--delivery=mbox,{folder}/mbox",
-    ]  # fmt: skip
-
-
-def _take_turns(port: int, user: str) -> dict[str, list[Figures]]:
-    runs: dict[str, list[Figures]] = {}
-    for counted in [False] + [True] * ROUNDS:
-        for name, command in _programs(port, user).items():
-            if name.startswith("poplib") and len(runs.get(name, ())) >= 2:
-                continue  # slow, and far away: two runs are enough
+def race(title: str, server: Server, rounds: int, names: Iterable[str] | None = None) -> Table:
+    """All installed programs, or those named, take turns; prints and returns the medians."""
+    programs = installed()
+    chosen = [name for name in names or programs if name in programs]
+    runs: dict[str, list[Figures]] = {name: [] for name in chosen}
+    for _ in range(rounds + 1):
+        for name in chosen:
+            if len(runs[name]) >= 2 and runs[name][0].wall > _FAR_BEHIND * runs[chosen[0]][0].wall:
+                continue
             with tempfile.TemporaryDirectory(dir=_memory_folder()) as folder:
-                figures = _measure(command(Path(folder)))
-            if counted:
-                runs.setdefault(name, []).append(figures)
-    return runs
+                figures = measured(programs[name](server, Path(folder)))
+            runs[name].append(figures)
+    table = {name: _median(each[1:])._asdict() for name, each in runs.items()}
+    show(title, table)
+    return table
 
 
 def _memory_folder() -> str | None:
@@ -154,25 +59,39 @@ def _memory_folder() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-def _measure(command: list[str]) -> Figures:
+def measured(command: list[str]) -> Figures:
+    """Run a program to its end."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    told = process.stdout.read().split() if command[0] == sys.executable else []
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
+    process.stdout.close()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command[0]} ended with status {process.returncode}")
-    return Figures(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    inside, cpu, memory = map(float, told) if told else (wall, usage.ru_utime + usage.ru_stime, 0.0)
+    return Figures(inside, cpu, wall - inside, memory)
 
 
 def _median(runs: list[Figures]) -> Figures:
     return Figures(*(statistics.median(values) for values in zip(*runs, strict=True)))
 
 
-def _show(title: str, medians: dict[str, Figures]) -> None:
-    base = medians.get("mpop: saves an mbox") or medians["pop3frames: fetch, parse, Parquet"]
+def show(title: str, table: Table) -> None:
+    """Print a table, quickest first, with ratios to mpop and to the naive script."""
     print(f"\n{title}")
-    print(f"{'':36}{'wall s':>8}{'CPU s':>8}{'MB':>7}{'wall, ratio':>13}{'CPU, ratio':>12}")
-    for name, each in sorted(medians.items(), key=lambda item: item[1].wall):
-        ratios = f"{each.wall / base.wall:>13.2f}{each.cpu / base.cpu:>12.2f}"
-        print(f"{name:36}{each.wall:>8.2f}{each.cpu:>8.2f}{each.memory:>7.0f}{ratios}")
+    print(
+        f"{'':36}{'wall s':>8}{'CPU s':>8}{'imports s':>11}{'MB':>6}{'wall / mpop':>13}{'naive / wall':>14}"
+    )
+    for name, each in sorted(table.items(), key=lambda item: item[1]["wall"]):
+        to_mpop = f"{each['wall'] / table[MPOP]['wall']:13.2f}" if MPOP in table else " " * 13
+        to_naive = f"{table[NAIVE]['wall'] / each['wall']:14.1f}" if NAIVE in table else ""
+        print(
+            f"{name:36}{each['wall']:8.2f}{each['cpu']:8.2f}{each['imports']:11.2f}"
+            f"{each['memory'] or math.nan:6.0f}"
+            f"{to_mpop}{to_naive}"
+        )
+    if OURS in table and BLAST in table:
+        print(f"ours / blast: {table[OURS]['wall'] / table[BLAST]['wall']:.2f}", flush=True)
