@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pop3frames.export.deletion import commit_deletions, plan_deletions
     from pop3frames.export.mailbox import export_mailbox
     from pop3frames.export.report import DeletionReport, ExportReport
+    from pop3frames.export.snapshot import SnapshotReport, record_mailbox
     from pop3frames.frames.dataset import Dataset
     from pop3frames.message import Attachment, Message
     from pop3frames.parsing.parser import parse_message
@@ -67,6 +68,7 @@ _HOMES = {
     "Retry": "pop3frames.client.retry",
     "Secret": "pop3frames.client.credentials",
     "SecretReference": "pop3frames.client.credentials",
+    "SnapshotReport": "pop3frames.export.snapshot",
     "commit_deletions": "pop3frames.export.deletion",
     "doctor": "pop3frames.checkup.doctor",
     "export_mailbox": "pop3frames.export.mailbox",
@@ -75,6 +77,7 @@ _HOMES = {
     "parse_message": "pop3frames.parsing.parser",
     "plan_deletions": "pop3frames.export.deletion",
     "preset": "pop3frames.client.presets",
+    "record_mailbox": "pop3frames.export.snapshot",
     "replay": "pop3frames.transcripts.replay",
     "replay_handler": "pop3frames.transcripts.replay",
 }
@@ -106,6 +109,7 @@ __all__ = [
     "Retry",
     "Secret",
     "SecretReference",
+    "SnapshotReport",
     "commit_deletions",
     "doctor",
     "export_mailbox",
@@ -114,6 +118,7 @@ __all__ = [
     "parse_message",
     "plan_deletions",
     "preset",
+    "record_mailbox",
     "replay",
     "replay_handler",
 ]

@@ -13,6 +13,7 @@ from pop3frames.cli.delete import delete
 from pop3frames.cli.demo import demo
 from pop3frames.cli.doctor import doctor
 from pop3frames.cli.export import export
+from pop3frames.cli.record import record
 from pop3frames.cli.serve import serve
 from pop3frames.cli.upkeep import compact, prune, verify
 
@@ -23,5 +24,5 @@ def main() -> None:
     """Turn a POP3 mailbox into a Parquet dataset, and lose no mail on the way."""
 
 
-for _command in (compact, credentials, delete, demo, doctor, export, prune, serve, verify):
+for _command in (compact, credentials, delete, demo, doctor, export, prune, record, serve, verify):
     main.add_command(_command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from pop3frames.errors import printable
 if TYPE_CHECKING:
     import pandas
 
-    from pop3frames.export.report import DeletionReport, ExportReport
+    from pop3frames.export.report import DeletionReport, ExportReport, FailedMessage
 
 _SHOWN = 25
 _SHOWN_COLUMNS = ("received_at", "from_", "subject", "attachment_count", "size", "attachments")
@@ -22,15 +23,20 @@ _FAILURES_SHOWN = 20
 
 def show_report(report: ExportReport, dataset: Path) -> None:
     click.echo(str(report))
-    for failure in report.failed[:_FAILURES_SHOWN]:
-        click.echo(
-            f"  message {failure.number} ({failure.uidl or 'no unique-id'}): {printable(failure.reason)}"
-        )
-    if len(report.failed) > _FAILURES_SHOWN:
-        click.echo(f"  ... and {len(report.failed) - _FAILURES_SHOWN} more")
+    show_failures(report.failed)
     if report.deleted is not None:
         show_still_there(report.deleted)
     click.echo(f"dataset: {dataset.absolute()}")
+
+
+def show_failures(failed: Sequence[FailedMessage]) -> None:
+    """The messages that could not be fetched, and why."""
+    for failure in failed[:_FAILURES_SHOWN]:
+        click.echo(
+            f"  message {failure.number} ({failure.uidl or 'no unique-id'}): {printable(failure.reason)}"
+        )
+    if len(failed) > _FAILURES_SHOWN:
+        click.echo(f"  ... and {len(failed) - _FAILURES_SHOWN} more")
 
 
 def show_still_there(report: DeletionReport, err: bool = False) -> None:
