@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pop3frames.parsing.parser import parse_message
     from pop3frames.server.embedded import EmbeddedServer
     from pop3frames.server.features import Bounds, Features
+    from pop3frames.testing.environment import account_from_environment, server_environment
     from pop3frames.transcripts.recorder import Recorder
     from pop3frames.transcripts.replay import replay, replay_handler
 
@@ -69,6 +70,7 @@ _HOMES = {
     "Secret": "pop3frames.client.credentials",
     "SecretReference": "pop3frames.client.credentials",
     "SnapshotReport": "pop3frames.export.snapshot",
+    "account_from_environment": "pop3frames.testing.environment",
     "commit_deletions": "pop3frames.export.deletion",
     "doctor": "pop3frames.checkup.doctor",
     "export_mailbox": "pop3frames.export.mailbox",
@@ -80,6 +82,7 @@ _HOMES = {
     "record_mailbox": "pop3frames.export.snapshot",
     "replay": "pop3frames.transcripts.replay",
     "replay_handler": "pop3frames.transcripts.replay",
+    "server_environment": "pop3frames.testing.environment",
 }
 
 __all__ = [
@@ -110,6 +113,7 @@ __all__ = [
     "Secret",
     "SecretReference",
     "SnapshotReport",
+    "account_from_environment",
     "commit_deletions",
     "doctor",
     "export_mailbox",
@@ -121,6 +125,7 @@ __all__ = [
     "record_mailbox",
     "replay",
     "replay_handler",
+    "server_environment",
 ]
 
 
