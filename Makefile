@@ -25,7 +25,8 @@ demo: .venv/base
 	$(BIN)/pop3frames demo
 
 test: .venv/test
-	$(BIN)/python -m pytest tests notebooks --nbval --nbval-cell-timeout=60
+	$(BIN)/python -m pytest
+	$(BIN)/pop3frames check-notebooks notebooks --mailbox data/mailbox
 
 check: .venv/test
 	$(BIN)/ruff format --check .
@@ -34,7 +35,7 @@ check: .venv/test
 	$(BIN)/lint-imports
 
 notebooks: .venv/test
-	$(BIN)/python -m pytest notebooks --nbval --nbval-cell-timeout=60
+	$(BIN)/pop3frames check-notebooks notebooks --mailbox data/mailbox
 
 bench: .venv/test
 	$(BIN)/python -m benchmarks

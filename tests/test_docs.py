@@ -20,6 +20,7 @@ PAGES = [
     "docs/dataset.md",
     "docs/deleting.md",
     "docs/doctor.md",
+    "docs/notebooks-in-ci.md",
 ]
 
 

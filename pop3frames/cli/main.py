@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import click
 
+from pop3frames.cli.checknotebooks import check_notebooks
 from pop3frames.cli.credentials import credentials
 from pop3frames.cli.delete import delete
 from pop3frames.cli.demo import demo
@@ -24,5 +25,17 @@ def main() -> None:
     """Turn a POP3 mailbox into a Parquet dataset, and lose no mail on the way."""
 
 
-for _command in (compact, credentials, delete, demo, doctor, export, prune, record, serve, verify):
+for _command in (
+    check_notebooks,
+    compact,
+    credentials,
+    delete,
+    demo,
+    doctor,
+    export,
+    prune,
+    record,
+    serve,
+    verify,
+):
     main.add_command(_command)

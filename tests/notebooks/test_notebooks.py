@@ -12,7 +12,8 @@ import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from notebooks.storing import LIVE_VIEW, clean, read, run
+
+from pop3frames.testing.storing import LIVE_VIEW, clean, read, run
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
