@@ -46,7 +46,7 @@ def check_notebooks(
     """
     with plain_errors():
         from pop3frames.testing.checks import Checks, notebooks
-        from pop3frames.testing.reports import for_people, write_junit
+        from pop3frames.testing.reports import counted, for_people, write_junit
 
         checks = Checks(
             strictness="lax" if lax else "strict",
@@ -66,6 +66,6 @@ def check_notebooks(
         if junit:
             write_junit(Path(junit), results)
     failed = sum(not each for each in results)
-    click.echo(f"{len(results)} notebooks: {len(results) - failed} ok, {failed} failed")
+    click.echo(f"{counted(len(results), 'notebook')}: {len(results) - failed} ok, {failed} failed")
     if failed:
         raise SystemExit(EXIT_FAILED)

@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -130,8 +131,10 @@ class Checks:
             try:
                 return store(path, self.cell_seconds)
             except (CellExecutionError, CellTimeoutError, DeadKernelError) as exc:
-                last = COLOURS.sub("", str(exc)).strip().splitlines()[-1]
-                raise POP3UsageError(f"{path} was left as it is: {printable(last)}") from exc
+                lines = COLOURS.sub("", str(exc)).strip().splitlines()
+                where = [f" ({line.strip()})" for line in lines if re.match(r"-+> \d", line)][:1]
+                reason = printable(lines[-1] + "".join(where))
+                raise POP3UsageError(f"{path} was left as it is: {reason}") from exc
 
     @contextlib.contextmanager
     def _environment(self) -> Iterator[dict[str, str]]:

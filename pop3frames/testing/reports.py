@@ -19,7 +19,8 @@ def for_people(result: NotebookResult) -> Iterator[str]:
     """A line for the notebook, and for each cell that failed what it is, what was stored and what came."""
     how = "" if result.strictness == "strict" else ", lax"
     verdict = "ok" if result else "FAILED"
-    yield f"{verdict:8}{result.path} ({len(result.cells)} cells{how}, {result.seconds:.1f} s)"
+    cells = counted(len(result.cells), "cell")
+    yield f"{verdict:8}{result.path} ({cells}{how}, {result.seconds:.1f} s)"
     for cell in result.failed:
         assert cell.failure is not None, "a cell fails for a reason"
         yield f"    In [{cell.cell}]: {_shown(cell.failure.reason)}"
@@ -27,6 +28,11 @@ def for_people(result: NotebookResult) -> Iterator[str]:
         yield from _indented(_difference(cell.failure), _DIFF_LINES, "        ")
     if result.trouble:
         yield from _indented(result.trouble.splitlines(), _ERROR_LINES, "    ")
+
+
+def counted(number: int, noun: str) -> str:
+    """1 cell, 2 cells."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _difference(failure: Failure) -> list[str]:

@@ -28,6 +28,7 @@ def run(
         notebook,
         timeout=cell_seconds,
         kernel_name="python3",
+        extra_arguments=["--log-level=40"],  # its warnings about itself would stand between our lines
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         store_widget_state=widget_state,
