@@ -1,15 +1,16 @@
-# Five words. Each builds .venv by itself; .ci/run calls the same.
+# Six words. Each builds .venv by itself; .ci/run calls the same.
 #   make demo        export the sample mailbox into ./demo-dataset and print what is in it
 #   make test        the tests, then the notebooks
 #   make check       format, lint, types, floors
 #   make notebooks   every notebook in a fresh kernel, outputs compared
+#   make docs        the site, warnings as errors
 #   make bench       races against other clients and parsers
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check notebooks bench
+.PHONY: demo test check notebooks docs bench
 
 .venv/base: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pop3frames needs Python 3.11 or later: make PYTHON=python3.12 ...")'
@@ -36,6 +37,14 @@ check: .venv/test
 
 notebooks: .venv/test
 	$(BIN)/pop3frames check-notebooks notebooks --mailbox data/mailbox
+
+.venv/docs: .venv/test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
+	touch $@
+
+docs: .venv/docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 bench: .venv/test
 	$(BIN)/python -m benchmarks

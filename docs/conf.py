@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import columns  # noqa: E402
+import generated  # noqa: E402
 
 project = "pop3frames"
 author = "the pop3frames authors"
@@ -23,10 +24,11 @@ exclude_patterns = ["_build", "gallery/README.md"]
 
 myst_enable_extensions = ["colon_fence", "substitution"]
 myst_heading_anchors = 3
-myst_substitutions = {"columns": columns.table()}
+myst_substitutions = {"columns": columns.table().replace("<", "&lt;")}
 nb_execution_mode = "off"
 nb_mime_priority_overrides = [("html", "text/html", 0), ("html", "image/png", 10)]
-suppress_warnings = ["myst.xref_missing"] if os.environ.get("DOCS_DRAFT") else []
+
+smartquotes = False
 
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {
@@ -44,6 +46,7 @@ html_show_sourcelink = False
 copybutton_exclude = ".linenos, .gp, .go"
 
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 88
@@ -82,7 +85,27 @@ def link_gallery() -> None:
             link.unlink()
 
 
+def without_empty_globs(_app, _name: str, source: list[str]) -> None:
+    """The navigation has room for pages that are not there yet."""
+    source[0] = re.sub(
+        r"^([a-z-]+)\*\n",
+        lambda glob: glob[0] if list(HERE.glob(f"{glob[1]}*.md")) else "",
+        source[0],
+        flags=re.MULTILINE,
+    )
+
+
+def write_generated() -> None:
+    """Pages made from the code; only when they changed, or every build would render them again."""
+    for name, page in (("reference.md", generated.reference()), ("commands.md", generated.commands())):
+        path = HERE / name
+        if not path.exists() or path.read_text(encoding="utf-8") != page:
+            path.write_text(page, encoding="utf-8")
+
+
 def setup(app) -> None:
     """Called by Sphinx."""
     link_gallery()
+    write_generated()
+    app.connect("source-read", without_empty_globs)
     app.connect("autodoc-process-docstring", docstring_as_rst)

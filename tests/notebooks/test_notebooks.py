@@ -63,7 +63,9 @@ def test_there_are_notebooks_each_with_a_number_of_its_own() -> None:
     assert len(set(numbers)) == len(numbers)
     assert [each for each in numbers if not re.fullmatch(r"\d\d_", each)] == []
     readme = (FOLDER / "README.md").read_text()
-    assert [path.stem for path in NOTEBOOKS] == re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\)", readme, re.MULTILINE)
+    assert [path.stem for path in NOTEBOOKS] == re.findall(
+        r"^\| \[(\w+)\]\(\1\.ipynb\)", readme, re.MULTILINE
+    )
 
 
 @each_notebook
