@@ -130,10 +130,13 @@ class Checks:
         with self._environment() as environment, _environ(environment):
             try:
                 return store(path, self.cell_seconds)
-            except (CellExecutionError, CellTimeoutError, DeadKernelError) as exc:
-                lines = COLOURS.sub("", str(exc)).strip().splitlines()
+            except CellExecutionError as exc:
+                lines = COLOURS.sub("", str(exc)).splitlines()
                 where = [f" ({line.strip()})" for line in lines if re.match(r"-+> \d", line)][:1]
-                reason = printable(lines[-1] + "".join(where))
+                reason = printable(f"{exc.ename}: {COLOURS.sub('', exc.evalue)}{''.join(where)}")
+                raise POP3UsageError(f"{path} was left as it is: {reason}") from exc
+            except (CellTimeoutError, DeadKernelError) as exc:
+                reason = printable(str(exc).partition("\n")[0])
                 raise POP3UsageError(f"{path} was left as it is: {reason}") from exc
 
     @contextlib.contextmanager
