@@ -151,8 +151,9 @@ class _Rebuilt:
         shown = [f"<p>{self.stand_ins.line(line.strip('> '))}</p>" for line in lines]
         page = ["<html><body>", *shown, "</body></html>"]
         missing = len(html) - sum(len(line) + 1 for line in page)
+        seed = self.stand_ins.hexed("html", html)
         for at in range(0, missing - 80, 72):
-            page.append(f"<!-- {self.stand_ins.words(f'fill{at}', html, 62)} -->")
+            page.append(f"<!-- {self.stand_ins.words('fill', f'{seed}{at}', 62)} -->")
         return "\n".join(page)
 
 

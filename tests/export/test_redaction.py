@@ -6,6 +6,8 @@ import base64
 import os
 import quopri
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -218,6 +220,32 @@ def test_mail_nested_beyond_all_bounds_ends() -> None:
     mail_in_mail = b"Content-Type: message/rfc822\r\n\r\n" * 1000 + CANARY.encode()
     for raw in (parts + CANARY.encode(), mail_in_mail):
         assert CANARY.encode() not in redacted(raw)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: b"Content-Type: text/html\r\n\r\n" + b"<b x=1>" * n,
+        lambda n: b"Content-Type: text/html\r\n\r\n" + b"<" * n * 4,
+        lambda n: b"\r\n" + b"word " * n,
+        lambda n: b"\r\n" + b"> a\r\n" * n,
+        lambda n: b"To: " + b"a@b.example, " * n + b"\r\n\r\n",
+        lambda n: b"Subject: " + b"Re: " * n + b"\r\n\r\n",
+    ],
+)
+def test_a_mail_twice_as_long_takes_about_twice_the_time(make: Callable[[int], bytes]) -> None:
+    """CPU time of n and 2n in one process: hostile mail cannot keep a recording for ever."""
+    redactor = Redactor(KEY)
+
+    def seconds(raw: bytes) -> float:
+        taken = []
+        for _ in range(3):
+            before = time.process_time()
+            redactor.mail(raw)
+            taken.append(time.process_time() - before)
+        return min(taken)
+
+    assert seconds(make(24_000)) < 3 * seconds(make(12_000)) + 0.02
 
 
 # The same stays the same
