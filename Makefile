@@ -3,6 +3,7 @@
 #   make test        the tests, then the notebooks
 #   make check       format, lint, types, floors
 #   make notebooks   every notebook in a fresh kernel, outputs compared
+#   make docs        the site, warnings as errors
 #   make bench       races against other clients and parsers
 #   make faults      100,000 faults (POP3FRAMES_FAULTS=...) against exports and deletions; prints what became of them
 
@@ -10,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check notebooks bench faults
+.PHONY: demo test check notebooks docs bench faults
 
 .venv/base: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pop3frames needs Python 3.11 or later: make PYTHON=python3.12 ...")'
@@ -26,7 +27,8 @@ demo: .venv/base
 	$(BIN)/pop3frames demo
 
 test: .venv/test
-	$(BIN)/python -m pytest tests notebooks --nbval --nbval-cell-timeout=60
+	$(BIN)/python -m pytest
+	$(BIN)/pop3frames check-notebooks notebooks --mailbox data/mailbox
 
 check: .venv/test
 	$(BIN)/ruff format --check .
@@ -35,7 +37,15 @@ check: .venv/test
 	$(BIN)/lint-imports
 
 notebooks: .venv/test
-	$(BIN)/python -m pytest notebooks --nbval --nbval-cell-timeout=60
+	$(BIN)/pop3frames check-notebooks notebooks --mailbox data/mailbox
+
+.venv/docs: .venv/test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
+	touch $@
+
+docs: .venv/docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 bench: .venv/test
 	$(BIN)/python -m benchmarks

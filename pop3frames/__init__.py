@@ -35,12 +35,14 @@ if TYPE_CHECKING:
     from pop3frames.export.fleetreport import FleetReport
     from pop3frames.export.mailbox import export_mailbox
     from pop3frames.export.report import DeletionReport, ExportReport
+    from pop3frames.export.snapshot import SnapshotReport, record_mailbox
     from pop3frames.frames.dataset import Dataset
     from pop3frames.message import Attachment, Message
     from pop3frames.parsing.parser import parse_message
     from pop3frames.protocol.grammar import Limits
     from pop3frames.server.embedded import EmbeddedServer
     from pop3frames.server.features import Bounds, Features
+    from pop3frames.testing.environment import account_from_environment, server_environment
     from pop3frames.transcripts.recorder import Recorder
     from pop3frames.transcripts.replay import replay, replay_handler
     from pop3frames.widgets.connecting import ConnectPanel
@@ -87,6 +89,8 @@ _HOMES = {
     "Retry": "pop3frames.client.retry",
     "Secret": "pop3frames.client.credentials",
     "SecretReference": "pop3frames.client.credentials",
+    "SnapshotReport": "pop3frames.export.snapshot",
+    "account_from_environment": "pop3frames.testing.environment",
     "commit_deletions": "pop3frames.export.deletion",
     "doctor": "pop3frames.checkup.doctor",
     "export_accounts": "pop3frames.export.fleet",
@@ -98,8 +102,10 @@ _HOMES = {
     "parse_message": "pop3frames.parsing.parser",
     "plan_deletions": "pop3frames.export.deletion",
     "preset": "pop3frames.client.presets",
+    "record_mailbox": "pop3frames.export.snapshot",
     "replay": "pop3frames.transcripts.replay",
     "replay_handler": "pop3frames.transcripts.replay",
+    "server_environment": "pop3frames.testing.environment",
 }
 
 __all__ = [
@@ -138,10 +144,12 @@ __all__ = [
     "Retry",
     "Secret",
     "SecretReference",
+    "SnapshotReport",
+    "account_from_environment",
     "commit_deletions",
     "doctor",
-    "export_accounts",
     "explore",
+    "export_accounts",
     "export_mailbox",
     "google_tokens",
     "load_accounts",
@@ -149,8 +157,10 @@ __all__ = [
     "parse_message",
     "plan_deletions",
     "preset",
+    "record_mailbox",
     "replay",
     "replay_handler",
+    "server_environment",
 ]
 
 

@@ -17,12 +17,18 @@ PAGES = [
     "README.md",
     "docs/attachments.md",
     "docs/bug-reports.md",
+    "docs/columns.md",
     "docs/connecting.md",
     "docs/dataset.md",
     "docs/deleting.md",
     "docs/doctor.md",
     "docs/many-accounts.md",
     "docs/explorer.md",
+    "docs/from-imap-or-poplib.md",
+    "docs/how-it-works.md",
+    "docs/index.md",
+    "docs/notebooks-in-ci.md",
+    "docs/schedule.md",
 ]
 
 
@@ -104,3 +110,17 @@ def test_the_words_of_the_readme_are_targets_of_the_makefile() -> None:
 
     assert {"demo", "test", "check", "notebooks", "bench"} == words
     assert words <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+
+
+def test_tests_that_are_named_as_proof_are_there() -> None:
+    """Every file in the table of promises exists; a name without a folder is beside the one before it."""
+    page = (ROOT / "docs" / "how-it-works.md").read_text()
+    named = re.findall(r"`((?:tests/[\w./]+/)?(?:test_\w+\.py)|tests/\w+/)`", page)
+    missing, folder = [], ROOT
+    for name in named:
+        path = ROOT / name if name.startswith("tests/") else folder / name
+        folder = path if path.is_dir() else path.parent
+        missing += [name] if not path.exists() else []
+
+    assert [] == missing
+    assert len(named) > 15

@@ -20,19 +20,12 @@ def demo(path: str | None, dataset: str) -> None:
         from pop3frames.export.accounts import Account
         from pop3frames.export.mailbox import export_mailbox
         from pop3frames.frames.dataset import Dataset
-        from pop3frames.server.embedded import EmbeddedServer
+        from pop3frames.testing.mailboxes import served
 
-        with EmbeddedServer(path or sample_mailbox()) as server:
+        with served(path) as server:
             account = Account(
                 "demo", server.host, server.port, server.username, Secret(server.password), "none"
             )
             report = export_mailbox(account, dataset, keep_raw=True)
         show_table(Dataset(dataset).read())
     show_report(report, Path(dataset))
-
-
-def sample_mailbox() -> Path:
-    """The sample mailbox: beside the package in a wheel, in `data/` in a checkout."""
-    package = Path(__file__).parent.parent
-    packaged = package / "sample_mailbox"
-    return packaged if packaged.is_dir() else package.parent / "data" / "mailbox"

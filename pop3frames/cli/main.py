@@ -9,12 +9,14 @@ from __future__ import annotations
 import click
 
 from pop3frames.cli.accounts import accounts, export_all
+from pop3frames.cli.checknotebooks import check_notebooks
 from pop3frames.cli.credentials import credentials
 from pop3frames.cli.delete import delete
 from pop3frames.cli.demo import demo
 from pop3frames.cli.doctor import doctor
 from pop3frames.cli.export import export
 from pop3frames.cli.headers import headers
+from pop3frames.cli.record import record
 from pop3frames.cli.serve import serve
 from pop3frames.cli.upkeep import compact, prune, verify
 
@@ -27,6 +29,7 @@ def main() -> None:
 
 for _command in (
     accounts,
+    check_notebooks,
     compact,
     credentials,
     delete,
@@ -36,6 +39,7 @@ for _command in (
     export_all,
     headers,
     prune,
+    record,
     serve,
     verify,
 ):

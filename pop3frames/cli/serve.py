@@ -36,7 +36,7 @@ def serve(
     plaintext: bool,
     host: str,
 ) -> None:
-    """Serve PATH over POP3: a folder of .eml files, an mbox file, or a dataset with raw bytes.
+    """Serve PATH over POP3: a folder of .eml files, an mbox, a snapshot, or a dataset with raw bytes.
 
     Deletions last until the server ends; the files are never changed. With --certfile a login takes TLS,
     without it there is none. Ends with Ctrl-C.

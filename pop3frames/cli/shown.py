@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import pandas
 
     from pop3frames.export.fleetreport import FleetReport
-    from pop3frames.export.report import DeletionReport, ExportReport
+    from pop3frames.export.report import DeletionReport, ExportReport, FailedMessage
 
 _SHOWN = 25
 _SHOWN_COLUMNS = ("received_at", "from_", "subject", "attachment_count", "size", "attachments")
@@ -24,7 +25,7 @@ _FAILURES_SHOWN = 20
 
 def show_report(report: ExportReport, dataset: Path) -> None:
     click.echo(str(report))
-    _show_failures(report)
+    _show_what_stays(report)
     click.echo(f"dataset: {dataset.absolute()}")
 
 
@@ -34,18 +35,23 @@ def show_unfinished(report: FleetReport) -> None:
         if each.state != "complete":
             click.echo(str(each))
             if each.report is not None:
-                _show_failures(each.report)
+                _show_what_stays(each.report)
 
 
-def _show_failures(report: ExportReport) -> None:
-    for failure in report.failed[:_FAILURES_SHOWN]:
+def _show_what_stays(report: ExportReport) -> None:
+    show_failures(report.failed)
+    if report.deleted is not None:
+        show_still_there(report.deleted)
+
+
+def show_failures(failed: Sequence[FailedMessage]) -> None:
+    """The messages that could not be fetched, and why."""
+    for failure in failed[:_FAILURES_SHOWN]:
         click.echo(
             f"  message {failure.number} ({failure.uidl or 'no unique-id'}): {printable(failure.reason)}"
         )
-    if len(report.failed) > _FAILURES_SHOWN:
-        click.echo(f"  ... and {len(report.failed) - _FAILURES_SHOWN} more")
-    if report.deleted is not None:
-        show_still_there(report.deleted)
+    if len(failed) > _FAILURES_SHOWN:
+        click.echo(f"  ... and {len(failed) - _FAILURES_SHOWN} more")
 
 
 def show_still_there(report: DeletionReport, err: bool = False) -> None:

@@ -48,7 +48,7 @@ def server_context(certfile: str, keyfile: str | None = None) -> ssl.SSLContext:
 class EmbeddedServer:
     """Serves mailboxes on loopback while a `with` block runs, or between `start()` and `stop()`.
 
-    source      a folder of .eml files, an mbox file or a dataset (a path), a Maildrop, or the messages
+    source      a folder of .eml files, an mbox, a snapshot or a dataset (a path), a Maildrop, or the messages
     username    who may log in
     password    None: a random one, readable as `server.password`
     users       instead of these three: passwords and sources by name, each with a mailbox of its own;

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class StoredMessage(NamedTuple):
-    """One mail: its bytes with CRLF line ends, and its unique-id."""
+    """One mail, its bytes with CRLF line ends, and its unique-id. A bare LF inside is the mail's own."""
 
     raw: bytes
     uidl: str
@@ -45,7 +45,9 @@ class Maildrop:
     def add(self, message: bytes | StoredMessage) -> None:
         """Deliver a mail. An open session does not see it (RFC 1939 section 8)."""
         uidl = None if isinstance(message, bytes) else message.uidl
-        raw = canonical(message if isinstance(message, bytes) else message.raw)
+        given = message if isinstance(message, bytes) else message.raw
+        exact = uidl is not None and given.endswith(b"\r\n")  # as it came from a server
+        raw = given if exact else canonical(given)
         with self._lock:
             if uidl is None:
                 digest = hashlib.sha256(raw).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""What the embedded server can serve: a folder of .eml files, an mbox, or a dataset that kept raw bytes.
+"""What the embedded server can serve: .eml files, an mbox, a snapshot, or a dataset that kept raw bytes.
 
 Reads, never writes: what a client deletes disappears from memory only.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pop3frames.errors import POP3UsageError
 from pop3frames.server.maildrop import StoredMessage
+from pop3frames.server.recorded import is_snapshot, read_snapshot
 
 _FROM_LINE = re.compile(rb"^From .*\r?\n", re.MULTILINE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
@@ -19,8 +20,8 @@ _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 def read_mailbox(path: str | Path) -> Iterator[bytes | StoredMessage]:
     """The messages at `path`, in a fixed order, read as the iterator advances.
 
-    It raises POP3UsageError when there is no mailbox or a file cannot be read. A dataset gives its own
-    unique-ids back; the others get theirs from the content.
+    It raises POP3UsageError when there is no mailbox or a file cannot be read. A snapshot and a
+    dataset give their own unique-ids back; the others get theirs from the content.
     """
     try:
         yield from _messages(Path(path))
@@ -30,14 +31,18 @@ def read_mailbox(path: str | Path) -> Iterator[bytes | StoredMessage]:
 
 def _messages(path: Path) -> Iterable[bytes | StoredMessage]:
     if path.is_dir():
+        if is_snapshot(path):
+            return read_snapshot(path)
         files = sorted(each for each in path.iterdir() if each.suffix == ".eml")
         if files:
             return (file.read_bytes() for file in files)
         if any(path.glob("*/part-*.parquet")):
             return _from_dataset(path)
-        raise POP3UsageError(f"{path} holds no .eml files and is no dataset")
+        raise POP3UsageError(f"{path} holds no .eml files and is neither a snapshot nor a dataset")
     if not path.exists():
-        raise POP3UsageError(f"{path} does not exist: give a folder of .eml files, an mbox file or a dataset")
+        raise POP3UsageError(
+            f"{path} does not exist: give a folder of .eml files, an mbox, a snapshot or a dataset"
+        )
     if path.suffix == ".eml":
         return [path.read_bytes()]
     return _from_mbox(path)

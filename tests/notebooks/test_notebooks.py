@@ -13,7 +13,8 @@ import pytest
 from lab.spellings import found
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from notebooks.storing import LIVE_VIEW, clean, read, run
+
+from pop3frames.testing.storing import LIVE_VIEW, clean, read, run
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -47,11 +48,16 @@ def _texts(notebook: nbformat.NotebookNode) -> str:
     return "\n".join(kept)
 
 
-def test_there_are_notebooks_and_their_numbers_have_no_gap() -> None:
-    """01, 02, ... in the order of reading."""
+def test_there_are_notebooks_each_with_a_number_of_its_own() -> None:
+    """01 first, in the order of reading, and each in the table of the README."""
     numbers = [path.name[:3] for path in NOTEBOOKS]
-    assert numbers == [f"{i:02}_" for i in range(1, len(NOTEBOOKS) + 1)]
-    assert NOTEBOOKS
+    assert "01_" == numbers[0]
+    assert len(set(numbers)) == len(numbers)
+    assert [each for each in numbers if not re.fullmatch(r"\d\d_", each)] == []
+    readme = (FOLDER / "README.md").read_text()
+    assert [path.stem for path in NOTEBOOKS] == re.findall(
+        r"^\| \[(\w+)\]\(\1\.ipynb\)", readme, re.MULTILINE
+    )
 
 
 @each_notebook

@@ -107,7 +107,7 @@ def test_what_is_not_there_or_holds_no_mail_is_refused_by_name(tmp_path: Path) -
     """With what would be right."""
     with pytest.raises(POP3UsageError, match="nowhere does not exist: give a folder"):
         list(read_mailbox(tmp_path / "nowhere"))
-    with pytest.raises(POP3UsageError, match=r"holds no \.eml files and is no dataset"):
+    with pytest.raises(POP3UsageError, match=r"holds no \.eml files and is neither a snapshot nor a dataset"):
         list(read_mailbox(tmp_path))
     with pytest.raises(POP3UsageError, match="does not exist"):
         EmbeddedServer(tmp_path / "nowhere")
