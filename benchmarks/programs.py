@@ -84,7 +84,7 @@ while ended < count:
         sent = min(sent + 256, count)
     data = wire.recv(262144)
     ended += (tail + data).count(b"\\r\\n.\\r\\n")
-    tail = data[-4:]
+    tail = (tail + data)[-4:]
 """,
 )
 _POPLIB_CONNECT = """

@@ -12,6 +12,8 @@ from __future__ import annotations
 import email
 import email.policy
 import itertools
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -115,3 +117,18 @@ def test_a_row_costs_parquet_no_more_than_it_did(rows: list[Message], tmp_path: 
         )
 
     assert ratio(ours, plain, TO_PARQUET) < TO_PARQUET
+
+
+@pytest.mark.parametrize(
+    "start", ["import pop3frames", "from pop3frames.cli.main import main; main(['--help'])"]
+)
+def test_a_start_loads_nothing_that_it_does_not_use(start: str) -> None:
+    """numpy, pyarrow and pandas cost half a second; who only asks for help does not wait for them."""
+    program = f"""
+import atexit, sys
+heavy = ("numpy", "pyarrow", "pandas", "ipywidgets", "email", "tqdm", "keyring")
+atexit.register(lambda: print([name for name in heavy if name in sys.modules]))
+{start}
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "[]" == done.stdout.splitlines()[-1]

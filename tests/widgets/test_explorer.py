@@ -262,7 +262,7 @@ def test_an_export_is_of_all_of_what_is_shown_or_of_what_is_marked(
     with place(3) as where:
         explorer = opened(where, tmp_path / "mail")
         mark(explorer, 2)
-        order = {"kind": "order", "version": explorer.list.listing.version, "filtered": True}
+        order = {"kind": "order", "turn": 1, "version": explorer.list.listing.version, "filtered": True}
         explorer.list._handle_custom_msg(order, [memoryview((2).to_bytes(4, "little"))])
         choose(explorer, "Which", which)
         click(explorer, "Export")

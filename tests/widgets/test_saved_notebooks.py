@@ -79,7 +79,7 @@ PAGES: dict[int, list[tuple[str, dict[str, Any], list[bytes]]]] = {  # what a pa
     ],
     2: [("secret", {"kind": "typed", "secret": "{password}", "entered": True}, [])],
     3: [
-        ("list", {"kind": "selection", "version": 0, "active": 0}, [b"\1"]),
+        ("list", {"kind": "selection", "turn": 1, "version": 0, "active": 0}, [b"\1"]),
         ("list", {"kind": "toggle", "version": 0, "marked": True}, [b"\1"]),
     ],
     4: [("review", {"event": "click"}, [])],
