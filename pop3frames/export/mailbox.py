@@ -145,10 +145,11 @@ class _Run:
                     listing, deleting = self._pass(session), None
                     if self.delete:
                         deleting = self.clearing.mark(session, listing, self.fetched, stopped=self.stopped)
-                    hides, delay = session.quit_hides_mail, session.login_delay
+                    hides = session.quit_hides_mail
+                    not_before = login_at + (session.login_delay if hides else 0)
                 if deleting is not None:
                     deleting.settle(session)
-                if not hides or not self._shows_more(session, login_at + delay):
+                if not hides or not self._shows_more(session, not_before):
                     return
             except POP3ConnectionError as exc:
                 self.losses += 1

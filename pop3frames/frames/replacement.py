@@ -112,7 +112,9 @@ def _publish(
         live, number = settled(
             folder, lambda snapshot: (snapshot.live.keys(), max(snapshot.listed, default=0) + 1)
         )
-        if not numbers <= live or (unless and unless()):
+        if not numbers <= live:
+            return None
+        if unless and unless():  # after the number was chosen: a later commit takes it
             return None
         path = folder / part_name(number)
         try:

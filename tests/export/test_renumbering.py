@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -329,6 +330,25 @@ def test_headers_that_break_the_connection_do_not_stop_the_run(folder: Path) -> 
     with EmbeddedServer(migrated(mails(9)), faults=[Drop("TOP", octets=20, message=4)]) as server:
         assert (9, 0, 9, 0, 0) == counts(export_mailbox(account_of(server), folder))
     assert_once(folder, migrated(mails(9)))
+
+
+@pytest.mark.parametrize("features", [Features(), Features(top=False)])
+def test_three_runs_at_once_renumber_each_row_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, features: Features
+) -> None:
+    """In many small parts: what one of them records, or stores, the others find."""
+    monkeypatch.setattr("pop3frames.export.mailbox.COMMIT_OCTETS", 2000)
+    box = mails(40)
+    with EmbeddedServer(box) as server:
+        export_mailbox(account_of(server), folder)
+    moved = [*migrated(box), mail(77)]
+    with ThreadPoolExecutor(3) as threads, contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(EmbeddedServer(moved, features=features)) for _ in range(3)]
+        runs = [threads.submit(export_mailbox, account_of(server), str(folder)) for server in servers]
+        reports = [run.result() for run in runs]
+    assert_once(folder, moved)
+    assert 1 == sum(report.new for report in reports)
+    assert [41, 41, 41] == [report.new + report.known for report in reports]
 
 
 def test_a_run_that_is_told_to_stop_among_those_headers_changes_nothing(folder: Path) -> None:
