@@ -79,14 +79,14 @@ class ConnectPanel(Panel):
     def _build(self) -> None:
         form = self.form
         names = [("my own server", OWN_SERVER), *((name, name) for name in PRESETS if name != OWN_SERVER)]
-        self._user = field(ipywidgets.Text(description="User name", placeholder="ann@example.org"), grow=True)
+        self._user = field(_text("User name", "ann@example.org"), grow=True)
         provider = field(ipywidgets.Dropdown(options=names, description="Provider"), width="140px")
-        host = field(ipywidgets.Text(description="Host", placeholder="pop.example.org"), grow=True)
+        host = field(_text("Host", "pop.example.org"), grow=True)
         port = field(ipywidgets.BoundedIntText(description="Port", min=1, max=65535), width="80px")
         encryption = field(ipywidgets.Dropdown(options=_ENCRYPTIONS, description="Encryption"), width="160px")
         sources = [(shown, name) for name, (shown, _) in _SOURCES.items()]
         source = field(ipywidgets.Dropdown(options=sources, description="Password is"), width="170px")
-        self._place = field(ipywidgets.Text(description="Where"), grow=True)
+        self._place = field(_text("Where"), grow=True)
         self.secret = SecretField()
         self.secret.on_typed(self._typed)
         for name, widget in (
@@ -152,3 +152,8 @@ class ConnectPanel(Panel):
         facts, account = self.mailbox.facts, self.mailbox.account
         self._facts.value = listed(facts.sentences()) if facts is not None else ""
         self._title.value = html.escape(f"{account.username} at {account.hostname}") if account else ""
+
+
+def _text(label: str, example: str = "") -> ipywidgets.Text:
+    """A field told when it is left: letter by letter, the last could come behind the password's Enter."""
+    return ipywidgets.Text(description=label, placeholder=example, continuous_update=False)

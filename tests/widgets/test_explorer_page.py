@@ -188,12 +188,20 @@ def test_an_export_tells_how_far_it_is_and_can_be_cancelled(notebook: LabPage, p
     assert told["server"] == 200
 
 
+@pytest.fixture
+def themed(notebook: LabPage) -> Iterator[LabPage]:
+    """A page that is light again, and as wide as before, for the next tests: the server keeps the theme."""
+    yield notebook
+    notebook.use_theme("JupyterLab Light")
+    notebook.page.set_viewport_size({"width": 1100, "height": 900})
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_it_is_looked_at_in_both_themes(theme: str, notebook: LabPage, pictures: Path) -> None:
+def test_it_is_looked_at_in_both_themes(theme: str, themed: LabPage, pictures: Path) -> None:
     """The picture is for people; the panels follow the theme."""
-    notebook.page.set_viewport_size({"width": 1280, "height": 1000})
-    notebook.use_theme(f"JupyterLab {theme}")
-    explorer = Explorer(notebook, SAMPLE_VISIT).listed()
+    themed.page.set_viewport_size({"width": 1280, "height": 1000})
+    themed.use_theme(f"JupyterLab {theme}")
+    explorer = Explorer(themed, SAMPLE_VISIT).listed()
     explorer.rows.nth(4).click()
     for number in (1, 2):
         explorer.rows.nth(number).locator("[role=checkbox]").click()
