@@ -32,7 +32,7 @@ def capa(text: bytes) -> bytes:
 def honest(line: str, mails: list[bytes]) -> bytes:
     """What a good server says."""
     verb, _, rest = line.partition(" ")
-    numbers = [int(each) for each in rest.split() if each.isdigit()]
+    numbers = [int(each) for each in rest.split() if each.isdecimal()]
     mail = mails[numbers[0] - 1] if numbers and 1 <= numbers[0] <= len(mails) else None
     if verb == "CAPA":
         return capa(CAPABILITIES)
