@@ -58,7 +58,9 @@ def test_the_wheel_holds_the_package_its_licence_and_nothing_of_the_tests(wheel:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
 
-    assert {"pop3frames/py.typed", "pop3frames/cli/main.py"} <= set(names)
+    assert {"pop3frames/py.typed", "pop3frames/cli/main.py", "pop3frames/testing/sanitizers.cfg"} <= set(
+        names
+    )
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert [] == [name for name in names if not name.startswith(("pop3frames/", "pop3frames-"))]
 
