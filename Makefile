@@ -39,11 +39,7 @@ check: .venv/test
 notebooks: .venv/test
 	$(BIN)/pop3frames check-notebooks notebooks --mailbox data/mailbox
 
-.venv/docs: .venv/test
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
-	touch $@
-
-docs: .venv/docs
+docs: .venv/test
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 

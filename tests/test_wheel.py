@@ -58,7 +58,9 @@ def test_the_wheel_holds_the_package_its_licence_and_nothing_of_the_tests(wheel:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
 
-    assert {"pop3frames/py.typed", "pop3frames/cli/main.py"} <= set(names)
+    assert {"pop3frames/py.typed", "pop3frames/cli/main.py", "pop3frames/testing/sanitizers.cfg"} <= set(
+        names
+    )
     static = [path.name for path in (ROOT / "pop3frames" / "widgets" / "static").iterdir()]
     assert {f"pop3frames/widgets/static/{name}" for name in static} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
