@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses between a lost session and the next, in seconds: noted here instead of made."""
     seconds: list[float] = []
-    monkeypatch.setattr("pop3frames.export.mailbox.PAUSES", Retry(sleep=seconds.append))
+    monkeypatch.setattr("pop3frames.export.passes.PAUSES", Retry(sleep=seconds.append))
     return seconds
 
 

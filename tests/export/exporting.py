@@ -29,7 +29,7 @@ from typing import Any
 
 from export.mailboxes import account_at
 
-from pop3frames.export import mailbox
+from pop3frames.export import passes
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.export.progress import Progress
 from pop3frames.frames import columns  # noqa: F401  (imported before the forks: they start at once)
@@ -66,7 +66,7 @@ def fork(order: dict[str, Any]) -> str:
 
 def run(order: dict[str, Any]) -> str:
     """One export; the name of what it raised, or "done"."""
-    mailbox.COMMIT_OCTETS = COMMIT_OCTETS
+    passes.COMMIT_OCTETS = COMMIT_OCTETS
     if "kill" in order:
         arm(*order["kill"])
     if "refuse" in order:

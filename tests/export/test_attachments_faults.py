@@ -15,7 +15,7 @@ from export.mailboxes import account_of, ids, stored
 from export.test_attachments import digest, files_in, hashes_in, mail_with
 
 from pop3frames.errors import POP3ExportError
-from pop3frames.export import mailbox
+from pop3frames.export import passes
 from pop3frames.export.attachments import AttachmentStore
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.server.embedded import EmbeddedServer
@@ -104,7 +104,7 @@ def test_files_are_durable_before_the_row_that_names_them(
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(os, "link", noted_link)
-    monkeypatch.setattr(mailbox, "COMMIT_OCTETS", 1500)
+    monkeypatch.setattr(passes, "COMMIT_OCTETS", 1500)
     with EmbeddedServer(MAILS) as server:
         export_mailbox(account_of(server), folder, attachments=tmp_path / "files")
     linked = {

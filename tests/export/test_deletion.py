@@ -408,7 +408,7 @@ def test_a_disk_that_refuses_to_sync_deletes_nothing(folder: Path, monkeypatch: 
 
 def test_mail_in_many_parts_and_row_groups_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before and after a compaction."""
-    monkeypatch.setattr("pop3frames.export.mailbox.COMMIT_OCTETS", 1500)
+    monkeypatch.setattr("pop3frames.export.passes.COMMIT_OCTETS", 1500)
     served = mails(60)
     with EmbeddedServer(served) as server:
         exported(server, folder)

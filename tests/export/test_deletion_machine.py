@@ -223,7 +223,7 @@ def no_pauses() -> Any:
     """A busy mailbox or a lost session is tried again at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pop3frames.client.connection._RETRY", Retry(sleep=lambda _: None))
-        patch.setattr("pop3frames.export.mailbox.PAUSES", Retry(sleep=lambda _: None))
+        patch.setattr("pop3frames.export.passes.PAUSES", Retry(sleep=lambda _: None))
         yield
 
 

@@ -48,9 +48,9 @@ def states(report: FleetReport) -> dict[str, str]:
 
 def commit_often(octets: int) -> None:
     """On a worker: parts of so many octets."""
-    from pop3frames.export import mailbox
+    from pop3frames.export import passes
 
-    mailbox.COMMIT_OCTETS = octets
+    passes.COMMIT_OCTETS = octets
 
 
 def fail_for(name: str | None) -> None:

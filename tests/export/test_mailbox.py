@@ -30,7 +30,7 @@ from lab.relay import Relay
 from lab.scripted import LOGIN, QUIT, ScriptedServer
 
 from pop3frames.errors import POP3UsageError
-from pop3frames.export import mailbox
+from pop3frames.export import passes
 from pop3frames.export.mailbox import ExportReport, export_mailbox
 from pop3frames.frames.dataset import Dataset
 from pop3frames.protocol.grammar import Limits
@@ -105,7 +105,7 @@ def test_an_empty_mailbox_leaves_no_dataset_behind(folder: Path) -> None:
 
 def test_two_runs_at_once_store_each_mail_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two servers with one and the same mailbox, many small parts: what one run stored, the other knows."""
-    monkeypatch.setattr(mailbox, "COMMIT_OCTETS", 2000)
+    monkeypatch.setattr(passes, "COMMIT_OCTETS", 2000)
     reports: list[ExportReport] = []
 
     def export(server: EmbeddedServer) -> None:

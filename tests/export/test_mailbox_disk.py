@@ -15,7 +15,7 @@ from export.mailboxes import account_at, account_of, counts, digests, hashes, id
 from lab.scripted import ScriptedServer
 
 from pop3frames.errors import POP3ExportError
-from pop3frames.export import mailbox
+from pop3frames.export import passes
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.server.embedded import EmbeddedServer
 
@@ -75,7 +75,7 @@ def test_a_disk_that_refuses_a_commit_ends_the_run_and_the_next_one_completes(
     folder: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, at: int, advice: str
 ) -> None:
     """New is what is in complete parts, the rest is left; nothing half-written stays behind."""
-    monkeypatch.setattr(mailbox, "COMMIT_OCTETS", 2000)
+    monkeypatch.setattr(passes, "COMMIT_OCTETS", 2000)
     with EmbeddedServer(mails(40)) as server:
         with monkeypatch.context() as patch:
             patch.setattr(os, call, failing(getattr(os, call), code, at))

@@ -25,7 +25,7 @@ from lab.relay import Relay
 from lab.scripted import CLOSE, GREETING, QUIT, RESET, STALL, Action, ScriptedServer
 
 from pop3frames.errors import POP3BusyError, POP3ConnectionError
-from pop3frames.export import mailbox
+from pop3frames.export import passes
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.export.progress import Progress
 from pop3frames.frames.dataset import Dataset
@@ -256,7 +256,7 @@ def test_a_server_that_accepts_everybody_and_serves_nobody_is_given_up(folder: P
     cut = [*listing(uidls, dict.fromkeys(uidls, 1)), ("RETR .*", CLOSE)]
     with ScriptedServer(cut) as server, pytest.raises(POP3ConnectionError) as caught:
         export_mailbox(account_at(server.port), folder)
-    assert mailbox.MOST_LOSSES == len(server.peers)
+    assert passes.MOST_LOSSES == len(server.peers)
     assert (9, 0, 0, 0, 9) == counts(caught.value.report)
     assert not folder.exists()
 

@@ -337,7 +337,7 @@ def test_three_runs_at_once_renumber_each_row_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, features: Features
 ) -> None:
     """In many small parts: what one of them records, or stores, the others find."""
-    monkeypatch.setattr("pop3frames.export.mailbox.COMMIT_OCTETS", 2000)
+    monkeypatch.setattr("pop3frames.export.passes.COMMIT_OCTETS", 2000)
     box = mails(40)
     with EmbeddedServer(box) as server:
         export_mailbox(account_of(server), folder)

@@ -216,7 +216,7 @@ def test_a_limit_with_a_date_asks_no_more_headers_than_it_needs(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Window by window; the rest is left, not skipped."""
-    monkeypatch.setattr("pop3frames.export.mailbox.HEADERS_AHEAD", 4)
+    monkeypatch.setattr("pop3frames.export.passes.HEADERS_AHEAD", 4)
     box = [dated(number, 2020 + number % 2 * 5) for number in range(1, 21)]
     with EmbeddedServer(box) as server, Relay(server.port) as relay:
         report = export_mailbox(account_at(relay.port, server.password), folder, since=Y2024, limit=3)

@@ -125,7 +125,8 @@ MUTANTS: dict[str, Mutant] = {
     "replaced parts are removed only after the link": Mutant(
         "frames.replacement",
         "            path = _publish(file, folder, parts, unless)\n",
-        "            [part.path.unlink() for part in parts]\n            path = _publish(file, folder, [], unless)\n",
+        "            [part.path.unlink() for part in parts]\n"
+        "            path = _publish(file, folder, [], unless)\n",
         "compact",
         "lost",
     ),

@@ -89,13 +89,13 @@ def script(root: Path) -> list[Entry]:
     from faults.tasks import LATER
 
     from pop3frames.errors import POP3ExportError
-    from pop3frames.export import mailbox
+    from pop3frames.export import mailbox, passes
     from pop3frames.export.deletion import commit_deletions
     from pop3frames.frames.dataset import Dataset
     from pop3frames.server.embedded import EmbeddedServer
     from pop3frames.server.maildrop import Maildrop
 
-    mailbox.COMMIT_OCTETS = 1  # a part a mail
+    passes.COMMIT_OCTETS = 1  # a part a mail
     recorder, maildrop, numbers = Recorder(root), Maildrop(), count(1)
     recorder.install()
     dataset, closed = Dataset(root / "mail"), maildrop._close

@@ -31,7 +31,7 @@ from faults.injection import Injector
 from pop3frames.client import connection
 from pop3frames.client.retry import Retry
 from pop3frames.errors import POP3Error
-from pop3frames.export import mailbox
+from pop3frames.export import mailbox, passes
 from pop3frames.export.deletion import commit_deletions
 from pop3frames.export.progress import Progress
 from pop3frames.export.report import DeletionReport, ExportReport
@@ -106,7 +106,7 @@ def _account(job: Job) -> Any:
 
 def export(job: Job) -> Any:
     """Exports, with the bytes; deletes if told so; SIGINTs itself after `interrupt` messages."""
-    mailbox.COMMIT_OCTETS = job.get("octets", 1000)
+    passes.COMMIT_OCTETS = job.get("octets", 1000)
 
     def tell(progress: Progress) -> None:
         if progress.messages == job["interrupt"]:
@@ -219,7 +219,7 @@ TASKS = _named([export, commit, compact, prune, verify, read, append, watch, seq
 
 def warm_up(folder: Path) -> None:
     """Do it all once, so that no fork imports anything; and wait a millisecond where users wait seconds."""
-    connection._RETRY = mailbox.PAUSES = Retry(sleep=lambda _: time.sleep(0.001))
+    connection._RETRY = passes.PAUSES = Retry(sleep=lambda _: time.sleep(0.001))
     with EmbeddedServer(mails(4)) as server:
         job = {"folder": str(folder / "mail"), "port": server.port, "password": server.password}
         for task in ("export", "export", "read", "verify", "compact", "commit", "prune"):

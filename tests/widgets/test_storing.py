@@ -81,7 +81,7 @@ def test_without_a_mailbox_nothing_is_exported(tmp_path: Path) -> None:
 
 def test_a_failed_export_leaves_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection is lost again and again: what was complete is named."""
-    monkeypatch.setattr("pop3frames.export.mailbox.PAUSES", Retry(sleep=lambda _: None))
+    monkeypatch.setattr("pop3frames.export.passes.PAUSES", Retry(sleep=lambda _: None))
     with place(3, faults=[Drop("RETR")]) as where:
         storing = storing_of(where, tmp_path)
         with pytest.raises(POP3ConnectionError):
