@@ -1,6 +1,6 @@
 # Six words. Each builds .venv by itself; .ci/run calls the same.
 #   make demo        export the sample mailbox into ./demo-dataset and print what is in it
-#   make test        the tests, then the notebooks
+#   make test        the notebooks, then the tests
 #   make check       format, lint, types, floors
 #   make notebooks   every notebook in a fresh kernel, outputs compared
 #   make docs        the site, warnings as errors
@@ -27,8 +27,8 @@ demo: .venv/base
 	$(BIN)/pop3frames demo
 
 test: .venv/test
-	$(BIN)/python -m pytest
 	$(BIN)/pop3frames check-notebooks notebooks --mailbox data/mailbox
+	$(BIN)/python -m pytest
 
 check: .venv/test
 	$(BIN)/ruff format --check .

@@ -108,7 +108,7 @@ def test_the_words_of_the_readme_are_targets_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     words = set(re.findall(r"`?make (\w+)", README))
 
-    assert {"demo", "test", "check", "notebooks", "bench"} == words
+    assert {"demo", "test", "check", "notebooks", "docs", "bench", "faults"} == words
     assert words <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
 
 
