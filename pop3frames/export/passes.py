@@ -59,6 +59,7 @@ class Passes:
     staged_all: bool = True  # whether every RETR of the session at hand became a row
     fetched: dict[str, str | None] = field(default_factory=dict)  # SHA-256 of those RETRed in this session
     earlier: set[str] = field(default_factory=set)  # unique-ids fetched in the sessions before
+    seen: set[str] = field(default_factory=set)  # unique-ids listed in the sessions so far
     refusals: int = 0  # of RETR, one after another
     uncommitted: int = 0  # octets fetched since the last commit
     committed_at: float = field(default_factory=time.monotonic)
@@ -133,7 +134,8 @@ class Passes:
         self.earlier.update(self.fetched)
         self.staged_all, self.fetched, self.refusals = True, {}, 0
         if self.slices.count:
-            self.tally.hidden = self.tally.new - sum(uidl in self.earlier for uidl in listing.uidls.values())
+            self.tally.hidden = self._hidden(set(listing.uidls.values()))
+        self.seen.update(listing.uidls.values())
         waiting = self._unknown(listing, numbers)
         self.tally.begin(len(numbers), len(waiting), skipped=0)
         self.renumbering.begin(listing)
@@ -160,6 +162,11 @@ class Passes:
         # On a server that hides what was RETRed (EXPIRE 0), only kept bytes justify a QUIT.
         session.all_kept = self.keep_raw and self.staged_all
         return listing
+
+    def _hidden(self, listed: set[str]) -> int:
+        """How many messages of earlier sessions are in the dataset and not listed any more."""
+        known = sum(map(self._holds, self.seen - self.earlier - listed))
+        return self.tally.new - len(self.earlier & listed) + known
 
     def _of_this_run(self, listing: Listing) -> list[int]:
         """Those that the first session listed: what comes later is the next run's."""

@@ -112,7 +112,7 @@ class Tally:
     left: int = 0  # neither fetched nor failed yet
     staged: int = 0  # wait for a commit: not stored yet
     new: int = 0
-    hidden: int = 0  # of the new ones: stored by earlier sessions and not listed any more
+    hidden: int = 0  # in the dataset, and listed by earlier sessions only
     octets: int = 0
     failed: list[FailedMessage] = field(default_factory=list)
 

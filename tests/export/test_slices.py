@@ -192,6 +192,16 @@ def test_nothing_new_is_one_session(folder: Path) -> None:
     assert (5, 0, 5, 0, 0) == counts(report)
 
 
+def test_what_was_known_and_is_deleted_on_the_way_is_counted(folder: Path) -> None:
+    """It is in no later slice, and was listed all the same."""
+    with EmbeddedServer(mails(4), features=GMAIL) as server:
+        export_mailbox(account_of(server), folder, keep_raw=True)
+    with EmbeddedServer(mails(25), features=GMAIL) as server:
+        report = export_mailbox(account_of(server), folder, keep_raw=True, delete=True)
+        assert [] == left(server)
+    assert (25, 21, 4, 0, 0) == counts(report)
+
+
 def test_what_was_known_and_stays_listed_is_counted_once(folder: Path) -> None:
     """Stored without a QUIT by an earlier run: it is in each slice, and the rest comes piece by piece."""
     with EmbeddedServer(mails(4), features=GMAIL) as server:
