@@ -10,6 +10,10 @@ import pop3frames
 from pop3frames.cli.main import main
 
 # By the question a reader has; a public name whose room is not here is listed at the end.
+# Classes of others, whose members are no part of this reference.
+_FOREIGN = ["tuple", "Thread", "object", "AnyWidget", "VBox", "Box", "CoreWidget", "DOMWidget", "Widget"]
+_FOREIGN += ["LoggingHasTraits", "HasTraits", "HasDescriptors"]
+
 _ROOMS = {
     "client": "Reach a server",
     "export": "Export, record, delete",
@@ -54,7 +58,7 @@ def _directives(names: list[str]) -> Iterator[str]:
             yield f".. autoclass:: pop3frames.{name}"
             yield "   :members:"
             if not issubclass(value, Exception):
-                yield "   :inherited-members: tuple, Thread, object"
+                yield f"   :inherited-members: {', '.join(_FOREIGN)}"
         else:
             yield f".. autofunction:: pop3frames.{name}"
         yield ""

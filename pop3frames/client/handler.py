@@ -106,8 +106,7 @@ class POP3ProtocolHandler(Connection):
     def iter_headers(self, message_ids: Iterable[int] | None = None) -> Iterator[Message]:
         """Rows without bodies, from TOP: it marks nothing as read. A message that has none is left out.
 
-        For looking, in one session: `size` is what LIST told, `content_hash` None. One warning at the end
-        for the messages that gave no header. Never stored: a dataset holds mail that was fetched.
+        For looking, in one session; never stored. `size` is what LIST told, `content_hash` None.
         """
         failed: list[int] = []
         with self.operation(ahead=LISTINGS) as session:

@@ -119,8 +119,7 @@ class Session:
     def sizes(self) -> dict[int, int]:
         """LISTed octets by message number."""
         with self.typed_errors("LIST"):
-            listed = _lines(self.client.list())
-            told = parse_sizes(listed)
+            told = parse_sizes(listed := _lines(self.client.list()))
         _tell_odd_lines("LIST", len(listed) - len(told))
         return told
 
@@ -186,10 +185,9 @@ class Session:
         """Why this message cannot or should not be RETRed; None when it can."""
         if not is_message_number(number):
             return POP3UsageError(f"{number!r} is not a message number")
-        if (size := sizes.get(number, 0)) > self.limits.message:
-            return POP3UsageError(
-                f"LISTed with {size} octets, the limit is {self.limits.message}: not fetched"
-            )
+        size, most = sizes.get(number, 0), self.limits.message
+        if size > most:
+            return POP3UsageError(f"LISTed with {size} octets, the limit is {most}: not fetched")
         return None
 
     def _retrieve_one(self, number: int) -> bytes | POP3Error:
@@ -228,10 +226,7 @@ class Session:
             return joined(_lines(self.client.top(number, lines)))
 
     def headers(self, numbers: Sequence[int]) -> Iterator[Fetched]:
-        """Number and header block (TOP 0), or why there is none, for each number in order.
-
-        TOP marks nothing as read or fetched; what it sends is for looking at, never for a hash or a key.
-        """
+        """Number and header block (TOP 0), or why there is none; to look at, never for a hash or a key."""
         if not self._is_ours:
             for number in numbers:
                 try:

@@ -71,6 +71,8 @@ def read_index(folder: Path) -> Index:
         if not all(FILE.fullmatch(mail.file) for mail in mails):
             raise ValueError("a file's name is not one that a recording gives")
         return Index(told["complete"] is True, told["redacted"] is True, int(told["failed"]), mails)
+    except POP3UsageError:  # which is a ValueError
+        raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise POP3UsageError(f"{folder / INDEX} is not the index of a snapshot: record it again") from exc
 

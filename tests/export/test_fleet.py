@@ -236,7 +236,7 @@ def test_a_function_is_told_how_far_all_of_it_is(folder: Path, dead_port: int, w
     assert FleetProgress(5, 5, 1, 20, octets) == told[-1][0]
     counts = [(each.accounts, each.messages) for each, _ in told]
     assert sorted(set(counts)) == counts
-    assert (0, 0) == counts[0]
+    assert 0 == counts[0][0]  # mail of the first may be there already
 
 
 def test_messages_are_counted_once_when_a_connection_is_lost(folder: Path, pauses: list[float]) -> None:

@@ -34,7 +34,7 @@ OF_MAIL = set(
     organization keywords comments unsubscribe precedence submitted importance priority original importance
     vnd openxmlformats officedocument wordprocessingml spreadsheetml presentationml document sheet
     presentation msword excel powerpoint authentication results received spf follow apparently envelope
-    errors notification resent archive subscribe""".split()
+    errors notification resent archive subscribe richtext postscript""".split()
 )  # fmt: skip
 
 
