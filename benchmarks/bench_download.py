@@ -63,7 +63,7 @@ def blast(port: int, user: str) -> int:
             data = wire.recv(262144)
             octets += len(data)
             ended += (tail + data).count(b"\r\n.\r\n")
-            tail = data[-4:]
+            tail = (tail + data)[-4:]
     return octets
 
 
