@@ -14,7 +14,7 @@ from export.mailboxes import ANN, account_at, account_of, counts, ids, mail, mai
 from lab.relay import Relay
 
 from pop3frames.errors import POP3ConnectionError, POP3ExportError, POP3UsageError
-from pop3frames.export import clearing, mailbox
+from pop3frames.export import clearing, passes
 from pop3frames.export.mailbox import ExportReport, export_mailbox
 from pop3frames.export.progress import Progress
 from pop3frames.frames.dataset import Dataset
@@ -123,7 +123,7 @@ def test_a_unique_id_that_another_writer_stored_meanwhile_with_other_mail_stays(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This run fetched it, and what is durable under the id is not what it fetched."""
-    original = mailbox.as_row
+    original = passes.as_row
 
     def raced(raw: bytes, number: int, **options: Any) -> Any:
         if number == 2:
@@ -131,7 +131,7 @@ def test_a_unique_id_that_another_writer_stored_meanwhile_with_other_mail_stays(
             Dataset(folder).append([other], ANN)
         return original(raw, number, **options)
 
-    monkeypatch.setattr(mailbox, "as_row", raced)
+    monkeypatch.setattr(passes, "as_row", raced)
     with EmbeddedServer(FIVE) as server:
         report = emptied(server, folder)
         assert ["uid-00002"] == left(server)
@@ -205,7 +205,7 @@ def test_a_disk_that_refuses_a_commit_deletes_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, at: int
 ) -> None:
     """Neither what was not stored nor what was: the run ended. The next one does it."""
-    monkeypatch.setattr(mailbox, "COMMIT_OCTETS", 1500)
+    monkeypatch.setattr(passes, "COMMIT_OCTETS", 1500)
     served, count = mails(12), 0
     original: Callable[..., Any] = getattr(os, call)
 
