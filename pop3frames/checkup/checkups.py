@@ -11,7 +11,7 @@ from typing import Any
 
 from pop3frames.checkup.findings import Check
 from pop3frames.client.authorization import Capabilities
-from pop3frames.protocol import sasl
+from pop3frames.protocol import listings, sasl
 
 _EXPIRES_SOON = 21  # days
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -233,9 +233,8 @@ def _codes(capabilities: Capabilities) -> Check:
 
 
 def login_delay(capabilities: Capabilities | None) -> int:
-    """Seconds that must pass from one login to the next (RFC 2449 section 6.5); 0 where none is told."""
-    digits = (capabilities or {}).get("LOGIN-DELAY", [""])[:1]
-    return int(digits[0]) if digits and digits[0].isdecimal() and len(digits[0]) < 10 else 0
+    """Seconds that must pass from one login to the next; 0 where none is told."""
+    return listings.login_delay(capabilities or {}) or 0
 
 
 def _login_delay(capabilities: Capabilities) -> Check:

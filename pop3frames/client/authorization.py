@@ -20,7 +20,7 @@ from pop3frames.protocol import commands, grammar, sasl
 from pop3frames.protocol.conversation import NOT_SHOWN, Reply
 from pop3frames.protocol.framing import lines
 from pop3frames.protocol.grammar import Limits, Verb
-from pop3frames.protocol.listings import parse_capabilities
+from pop3frames.protocol.listings import login_delay, parse_capabilities
 
 Capabilities = dict[str, list[str]]
 
@@ -291,19 +291,13 @@ class Authorization(Exchange):
             status = self._checked(reply).status
         except POP3BusyError as exc:
             if exc.code and exc.code.startswith("LOGIN-DELAY"):
-                exc.retry_after = self._login_delay()
+                with contextlib.suppress(POP3Error):  # it may have hung up behind its refusal
+                    exc.retry_after = login_delay(self.known_capabilities)
             raise
         # What is announced may change with the login: Gmail offers PIPELINING only behind it. A server that
         # refused CAPA is not asked again.
         self.announced, self._capabilities = self._capabilities, {} if self._capabilities == {} else None
         return status
-
-    def _login_delay(self) -> float | None:
-        """Seconds from one login to the next (RFC 2449 section 6.5), where the server says how many."""
-        words: list[str] = []
-        with contextlib.suppress(POP3Error):  # it may have hung up behind its refusal
-            words = self.known_capabilities.get("LOGIN-DELAY", [])
-        return float(words[0]) if words and words[0].isdecimal() and len(words[0]) < 10 else None
 
     def _repeats_a_secret(self, words: bytes) -> bool:
         return self._conversation.gives_away(words)

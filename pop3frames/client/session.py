@@ -24,7 +24,7 @@ from pop3frames.errors import (
 )
 from pop3frames.protocol.framing import joined
 from pop3frames.protocol.grammar import DEFAULT_LIMITS, Limits, Verb, is_message_number
-from pop3frames.protocol.listings import parse_sizes, parse_unique_ids
+from pop3frames.protocol.listings import login_delay, parse_sizes, parse_unique_ids
 from pop3frames.protocol.sasl import BEARERS
 
 log = logging.getLogger("pop3frames")
@@ -293,8 +293,7 @@ class Session:
     def login_delay(self) -> int:
         """Seconds from one login to the next, as the server asks (RFC 2449 section 6.5); 0: it does not."""
         with self.typed_errors("CAPA"):
-            words = getattr(self.client, "known_capabilities", {}).get("LOGIN-DELAY") or ["0"]
-        return int(words[0]) if words[0].isascii() and words[0].isdigit() else 0
+            return login_delay(getattr(self.client, "known_capabilities", {})) or 0
 
     def quit(self) -> bool:
         """QUIT, or a forced close when it fails; True only when the server confirmed (RFC 1939 section 6)."""

@@ -15,7 +15,6 @@ from pop3frames.parsing.limits import Limits, Notes
 # RFC 2047 section 2, with the language tag of RFC 2231 section 5. The encoded text may hold blanks, "=" and
 # "?", but ends where the next word begins: else many unclosed words would cost the square of their number.
 ENCODED_TEXT = r"[^?=]*+(?:(?:=(?!\?[^=])|\?(?!=))[^?=]*+)*+"
-ENCODED_WORD = rf"=\?[^?*\s]++(?:\*[^?\s]*+)?+\?[bBqQ]\?{ENCODED_TEXT}\?="
 _WORD = re.compile(rf"=\?([^?*\s]++)(?:\*[^?\s]*+)?+\?([bBqQ])\?({ENCODED_TEXT})\?=")
 _NOT_LETTERS = re.compile(r"[^A-Za-z0-9+/]++")
 # Line ends and TAB become a blank, the other C0 controls go.

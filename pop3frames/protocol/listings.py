@@ -6,7 +6,7 @@ A line that cannot be read costs its entry and no more: real servers send `1 %!d
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from pop3frames.errors import POP3ProtocolError, printable
 from pop3frames.protocol.grammar import DEFAULT_LIMITS, LARGEST_NUMBER, Limits
@@ -45,6 +45,12 @@ def parse_capabilities(lines: Iterable[bytes]) -> dict[str, list[str]]:
     """Arguments by capability, names in upper case (RFC 2449 section 5: tags are case-insensitive)."""
     words = (line.decode("utf-8", "backslashreplace").split() for line in lines)
     return {name.upper(): arguments for name, *arguments in filter(None, words)}
+
+
+def login_delay(capabilities: Mapping[str, Sequence[str]]) -> int | None:
+    """Seconds from one login to the next (RFC 2449 section 6.5); None where no number is told."""
+    told = [*capabilities.get("LOGIN-DELAY", ())][:1]
+    return int(told[0]) if told and told[0].isdecimal() and len(told[0]) < 10 else None
 
 
 def _entries(pattern: re.Pattern[bytes], lines: Iterable[bytes]) -> Iterable[tuple[int, bytes]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from pop3frames.export.attachments import AttachmentStore
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.server.embedded import EmbeddedServer
 
-HERE = Path(__file__).parent
 CONTENTS = [b"%d" % number * 300 for number in range(3)]
 MAILS = [
     mail_with(number, ("a", CONTENTS[number % 3]), ("b", CONTENTS[(number + 1) % 3])) for number in range(4)
@@ -32,49 +30,31 @@ Export = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def export() -> Iterator[Export]:
-    """`export(path, **order)`: an export of MAILS in a process of its own; how it ended."""
-    program = subprocess.Popen(
-        [sys.executable, str(HERE / "exporting.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={"PYTHONPATH": str(HERE.parent)},
-    )
-    assert program.stdin is not None
-    assert program.stdout is not None
+def stores(export: Callable[..., tuple[str, float]]) -> Export:
+    """`stores(path, **order)`: an export of MAILS in a process of its own; how it ended."""
 
-    def export(path: Path, **order: Any) -> str:
-        with EmbeddedServer(MAILS) as server:
-            order |= {"folder": str(path / "mail"), "attachments": str(path / "files")}
-            print(
-                json.dumps(order | {"port": server.port, "password": server.password}),
-                file=program.stdin,
-                flush=True,
-            )
-            ended: str = json.loads(program.stdout.readline())[0]
-        return ended
+    def stores(path: Path, **order: Any) -> str:
+        return export(path / "mail", MAILS, attachments=str(path / "files"), **order)[0]
 
-    yield export
-    program.communicate()
+    return stores
 
 
 @pytest.mark.parametrize(("kind", "call"), FAULTS)
 def test_a_fault_at_any_step_leaves_whole_files_and_rows_that_name_only_such(
-    tmp_path: Path, export: Export, kind: str, call: str
+    tmp_path: Path, stores: Export, kind: str, call: str
 ) -> None:
     """At each call in turn, until none is left to hit; the next run completes what was cut."""
     endings = []
     while not endings or endings[-1] != "done":
         path = tmp_path / str(len(endings))
-        endings.append(export(path, **{kind: [call, len(endings) + 1]}))
+        endings.append(stores(path, **{kind: [call, len(endings) + 1]}))
         store, folder = AttachmentStore(path / "files"), path / "mail"
         assert [] == store.verify(folder)
         left = stored(folder)
         assert sorted(set(left)) == left
         assert all(hashes_in(folder)), "a row without the hashes of its two attachments"
         assert len(list(path.glob("*/.staging/*"))) <= 1
-        assert "done" == export(path)
+        assert "done" == stores(path)
         assert ids(MAILS) == stored(folder)
         named = {each for hashes in hashes_in(folder) for each in hashes or ()}
         assert (

@@ -605,15 +605,4 @@ class View {
   }
 }
 
-export default () => {
-  let store;
-  return {
-    initialize({ model }) {
-      store = new Store(model);
-    },
-    render({ el }) {
-      const view = new View(store, el);
-      return () => view.remove();
-    },
-  };
-};
+export default () => widgetOf(Store, View);

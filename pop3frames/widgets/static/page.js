@@ -39,3 +39,17 @@ function element(tag, className, attributes = {}) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   return node;
 }
+
+/** What anywidget runs: one store for the model in the kernel, and a view for each place where it is shown. */
+function widgetOf(Store, View) {
+  let store;
+  return {
+    initialize({ model }) {
+      store = new Store(model);
+    },
+    render({ el }) {
+      const view = new View(store, el);
+      return () => view.remove();
+    },
+  };
+}
