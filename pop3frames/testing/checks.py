@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from pop3frames.errors import POP3UsageError, printable
 from pop3frames.testing.cells import COLOURS, REPORT
-from pop3frames.testing.environment import server_environment
+from pop3frames.testing.environment import server_environment, variables_set
 from pop3frames.testing.mailboxes import served
 
 Strictness = Literal["strict", "lax"]
@@ -127,7 +127,7 @@ class Checks:
         from pop3frames.testing.storing import store
 
         _read(path)
-        with self._environment() as environment, _environ(environment):
+        with self._environment() as environment, variables_set(environment):
             try:
                 return store(path, self.cell_seconds)
             except CellExecutionError as exc:
@@ -224,15 +224,3 @@ def _last_words(ran: subprocess.CompletedProcess[str]) -> str:
     """What pytest said when it could not do its work."""
     lines = [line for line in (ran.stdout + ran.stderr).splitlines() if line.strip()]
     return "pytest could not check it:\n" + "\n".join(lines[-15:])
-
-
-@contextlib.contextmanager
-def _environ(variables: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name in variables.keys() - before.keys():
-            del os.environ[name]
-        os.environ.update(before)

@@ -12,6 +12,8 @@ POP3FRAMES_CAFILE, POP3FRAMES_AUTH      as Account takes them
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pop3frames.errors import POP3UsageError, printable
@@ -58,6 +60,21 @@ def server_environment(server: EmbeddedServer) -> dict[str, str]:
         f"{PREFIX}PASSWORD": server.password,
         f"{PREFIX}ENCRYPTION": "none",
     }
+
+
+@contextmanager
+def variables_set(variables: Mapping[str, str]) -> Iterator[None]:
+    """Inside, these are variables of this process and of what it starts; then they are as they were."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _variable(name: str) -> str:

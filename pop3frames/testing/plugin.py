@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pop3frames.errors import POP3UsageError
-from pop3frames.testing.environment import server_environment
+from pop3frames.testing.environment import server_environment, variables_set
 from pop3frames.testing.mailboxes import account_of, served
 
 if TYPE_CHECKING:
@@ -52,23 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
     if not config.getoption("pop3_environment") or os.environ.get("PYTEST_XDIST_WORKER"):
         return  # the workers of xdist inherit the variables
+    whole_run = ExitStack()
     try:
-        server = served(_configured(config)).start()
+        server = config.stash[_SERVED] = whole_run.enter_context(served(_configured(config)))
     except POP3UsageError as exc:
         raise pytest.UsageError(str(exc)) from exc
-    config.stash[_SERVED] = server
-    before = os.environ.copy()
-    os.environ.update(server_environment(server))
-
-    def restore() -> None:
-        server.stop()
-        for name in server_environment(server):
-            if name in before:
-                os.environ[name] = before[name]
-            else:
-                os.environ.pop(name, None)
-
-    config.add_cleanup(restore)
+    whole_run.enter_context(variables_set(server_environment(server)))
+    config.add_cleanup(whole_run.close)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
