@@ -31,6 +31,7 @@ from pop3frames.message import Message
 
 STAGING = ".staging"
 ROW_GROUP_BYTES = MAX_BYTES // 2  # cells, arrays and pages of a row group add up to five times its size
+_CHUNK_ROWS = 500  # become arrays together: more would leave the processor's caches before they do
 _NO_KEY = "a message needs a UIDL or a content hash, or nobody can tell it from another"
 _INTACT = "Parts committed before are complete; these messages were not stored and can be fetched again."
 
@@ -69,14 +70,15 @@ class PartWriter:
 
     def _forget(self) -> None:
         self._keys, self.rows = Keys(), 0
-        self._builder = BatchBuilder(MAX_ROWS, ROW_GROUP_BYTES)
+        self._builder = BatchBuilder(_CHUNK_ROWS, ROW_GROUP_BYTES)
         self._waiting: list[pa.RecordBatch] = []
+        self._waiting_bytes = 0
 
     @property
     def nbytes(self) -> int:
         """Size of the staged file so far plus, not yet compressed, what waits in memory."""
         written = self._file.nbytes if self._file else 0
-        return written + self._builder.nbytes + self._waiting_bytes()
+        return written + self._builder.nbytes + self._waiting_bytes
 
     def add(self, messages: Iterable[Message] | pa.RecordBatch) -> int:
         """Stages the messages, or rows of SCHEMA, that are new; returns how many were.
@@ -131,15 +133,13 @@ class PartWriter:
         """Keeps rows until they fill a row group: small row groups make a file nearly twice as big."""
         if batch.num_rows:
             self._waiting.append(batch)
+            self._waiting_bytes += batch.nbytes
         rows = sum(waiting.num_rows for waiting in self._waiting)
-        if rows >= MAX_ROWS or self._waiting_bytes() >= ROW_GROUP_BYTES:
+        if rows >= MAX_ROWS or self._waiting_bytes >= ROW_GROUP_BYTES:
             self._write_waiting()
 
-    def _waiting_bytes(self) -> int:
-        return sum(batch.nbytes for batch in self._waiting)
-
     def _write_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if waiting:
             self._write(pa.Table.from_batches(waiting, SCHEMA))
 
