@@ -219,14 +219,14 @@ class Exchange:
         waiting = iter(calls)
         most_commands = self.limits.window_commands if self.can_pipeline else 1
         most_octets = self.limits.window_bytes
-        half_commands, half_octets = most_commands // 2, most_octets // 2
+        few_commands, few_octets = most_commands * 3 // 4, most_octets * 3 // 4
         under_way: deque[int] = deque()  # LISTed octets, or 0, of the commands that have no reply yet
         arrived: deque[Reply] = deque()
         octets, exhausted, to_prove = 0, False, 0
         try:
             while True:
-                # Refilled when half empty: fewer, larger writes, and the server never runs dry.
-                if not exhausted and len(under_way) <= half_commands and octets <= half_octets:
+                # Refilled a quarter at a time: few, large writes, and a distant server never runs dry.
+                if not exhausted and len(under_way) <= few_commands and octets <= few_octets:
                     if self._arrived is not arrived:
                         self._settle()
                         self._arrived = arrived

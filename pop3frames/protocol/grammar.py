@@ -133,7 +133,7 @@ class Limits:
     scram_iterations: int = 1_000_000  # a second of work; a server may ask for 2**31
     command_line: int = 255  # RFC 2449 section 4, CRLF included
     command_flood: int = 4096  # a server closes on a line longer than this
-    window_commands: int = 1000  # at most 12 KB of commands under way: below any socket buffer
+    window_commands: int = 2000  # at most 24 KB of commands under way: below any socket buffer
     window_bytes: int = 4 << 20  # LISTed octets asked for and not yet received
     minimum_rate: int = 1024  # octets a second that an operation must make once its timeout has passed
     login_patience: float = 15.0  # seconds: Dovecot waits 11 s for a locked mailbox before it says [IN-USE]

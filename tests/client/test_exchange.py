@@ -68,7 +68,7 @@ class Counting:
 @pytest.mark.parametrize(
     ("limits", "size", "expected"),
     [
-        (DEFAULT_LIMITS, 100, 1000),
+        (DEFAULT_LIMITS, 100, 2000),
         (Limits(window_commands=50), 100, 50),
         (Limits(window_bytes=10_000), 3000, 4),
         (DEFAULT_LIMITS, 1 << 20, 4),
@@ -89,6 +89,30 @@ def test_as_many_commands_wait_as_the_window_allows_and_no_more(
 
     assert replies == [b"mail %d\r\n" % number for number in numbers]
     assert counting.most_waiting == expected
+
+
+def test_a_window_is_refilled_when_a_quarter_of_it_is_answered() -> None:
+    """After two answers of eight the server waits for two more commands: a window refilled later hangs here."""
+    refilled: list[int] = []
+
+    def answer(peer: Peer) -> None:
+        asked = 0
+        for number in range(1, 17):
+            while asked < min(16, 8 + 2 * ((number - 1) // 2)):
+                data = peer.receive()
+                if not data:
+                    return
+                asked += data.count(b"\r\n")
+            refilled.append(asked)
+            peer.send(b"+OK\r\nmail %d\r\n.\r\n" % number)
+
+    with ScriptedServer([*LOGIN, (None, answer), QUIT]) as server:
+        client = logged_in(server.port, pipelining=True, limits=Limits(window_commands=8))
+        replies = [reply.block for reply in client.retr_many(range(1, 17), dict.fromkeys(range(1, 17), 100))]
+        client.quit()
+
+    assert replies == [b"mail %d\r\n" % number for number in range(1, 17)]
+    assert refilled == [8, 8, 10, 10, 12, 12, 14, 14, *[16] * 8]
 
 
 CAPABILITIES = {
