@@ -92,7 +92,7 @@ def test_as_many_commands_wait_as_the_window_allows_and_no_more(
 
 
 def test_a_window_is_refilled_when_a_quarter_of_it_is_answered() -> None:
-    """After two answers of eight the server waits for two more commands: a window refilled later hangs here."""
+    """After two answers of eight the server waits for two more commands: refilled later, this would hang."""
     refilled: list[int] = []
 
     def answer(peer: Peer) -> None:
