@@ -1,19 +1,100 @@
 """Replies to STAT, LIST, UIDL and CAPA as values. Numbers from a server are hints and are never trusted.
 
-A line that cannot be read costs its entry and no more: real servers send `1 %!d(float64=5461)`.
+A line that cannot be read costs its entry and no more: real servers send `1 %!d(float64=5461)`. A listing of
+a million messages stays the octets it came in, where it is one as nearly all are: plain, and without gaps.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
+from itertools import accumulate, chain
+from typing import Protocol, TypeVar
 
 from pop3frames.errors import POP3ProtocolError, printable
-from pop3frames.protocol.grammar import DEFAULT_LIMITS, LARGEST_NUMBER, Limits
+from pop3frames.protocol.framing import lines
+from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, LARGEST_NUMBER, Limits
 
 _STAT = re.compile(rb"\+OK +(\d{1,10}) +(\d{1,19})(?: |$)")
 _SCAN = re.compile(rb" *(\d{1,10}) +(\d{1,10})(?: |$)")
 _UNIQUE_ID = re.compile(rb" *(\d{1,10}) +([\x21-\x7e]+) *$")
+# All lines of a plain listing; possessive, or a million of them would be remembered to go back to.
+_PLAIN = rb"(?:\d{1,10} %s\r\n)*+"
+_PLAIN_SCANS = re.compile(_PLAIN % rb"\d{1,10}")
+_PIECE = 1 << 20  # octets of a listing that are made objects of at a time
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Row(Protocol[T_co]):
+    """Values in a row, the first at 0."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> T_co: ...
+
+    def __iter__(self) -> Iterator[T_co]: ...
+
+
+class Numbered(Mapping[int, T]):
+    """What a listing tells of the messages 1 to n: reads like a dict, and takes a fraction of its memory."""
+
+    def __init__(self, row: Row[T]) -> None:
+        self.numbers = range(1, len(row) + 1)
+        self.row = row
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.numbers)
+
+    def __contains__(self, number: object) -> bool:
+        return number in self.numbers
+
+    def __getitem__(self, number: int) -> T:
+        try:
+            return self.row[self.numbers.index(number)]
+        except ValueError:
+            raise KeyError(number) from None
+
+    def values(self) -> ValuesView[T]:
+        return _Values(self)
+
+
+class _Values(ValuesView[T]):
+    """All in a row: one look-up for each would cost several times that."""
+
+    _mapping: Numbered[T]
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._mapping.row)
+
+
+class _UniqueIds:
+    """Those of a plain listing, read from its octets when they are asked for."""
+
+    def __init__(self, block: bytes, form: re.Pattern[bytes]) -> None:
+        self._block = block
+        self._ends = array("Q", [0])  # of the words of each line, as if nothing stood between words
+        for words in _plain_words(block, form):
+            self._ends += array("Q", accumulate(map(len, words), initial=self._ends[-1]))[2::2]
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, index: int) -> str:
+        line = slice(self._ends[index] + 3 * index, self._ends[index + 1] + 3 * index + 1)
+        return str(self._block[line], "ascii").partition(" ")[2]
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(str(piece, "ascii").split()[1::2] for piece in _pieces(self._block))
+
+
+class _NotPlainError(Exception):
+    """The listing is to be read line by line."""
 
 
 def parse_stat(status: bytes) -> tuple[int, int]:
@@ -24,21 +105,28 @@ def parse_stat(status: bytes) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def parse_sizes(lines: Iterable[bytes]) -> dict[int, int]:
+def parse_sizes(block: bytes) -> Mapping[int, int]:
     """Octets by message number, from the scan listings of LIST (RFC 1939 section 5)."""
-    return {number: int(size) for number, size in _entries(_SCAN, lines)}
+    try:
+        each = (words[1::2] for words in _plain_words(block, _PLAIN_SCANS))
+        return Numbered(array("Q", map(int, chain.from_iterable(each))))
+    except _NotPlainError:
+        return {number: int(size) for number, size in _entries(_SCAN, lines(block))}
 
 
-def parse_unique_ids(lines: Iterable[bytes], limits: Limits = DEFAULT_LIMITS) -> dict[int, str]:
+def parse_unique_ids(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Mapping[int, str]:
     """Unique-ids by message number, from the listings of UIDL (RFC 1939 section 7).
 
     Left out, as if the server had none: ids with other octets than 0x21 to 0x7E, or longer than the limit.
     """
-    return {
-        number: unique_id.decode("ascii")
-        for number, unique_id in _entries(_UNIQUE_ID, lines)
-        if len(unique_id) <= limits.unique_id
-    }
+    try:
+        return Numbered(_UniqueIds(block, re.compile(_PLAIN % rb"[\x21-\x7e]{1,%d}" % limits.unique_id)))
+    except _NotPlainError:
+        return {
+            number: unique_id.decode("ascii")
+            for number, unique_id in _entries(_UNIQUE_ID, lines(block))
+            if len(unique_id) <= limits.unique_id
+        }
 
 
 def parse_capabilities(lines: Iterable[bytes]) -> dict[str, list[str]]:
@@ -51,6 +139,30 @@ def login_delay(capabilities: Mapping[str, Sequence[str]]) -> int | None:
     """Seconds from one login to the next (RFC 2449 section 6.5); None where no number is told."""
     told = [*capabilities.get("LOGIN-DELAY", ())][:1]
     return int(told[0]) if told and told[0].isdecimal() and len(told[0]) < 10 else None
+
+
+def _plain_words(block: bytes, form: re.Pattern[bytes]) -> Iterator[list[bytes]]:
+    """Numbers and values in turn, of many lines at a time, if all lines have that form and count from 1."""
+    if not form.fullmatch(block):
+        raise _NotPlainError
+    number = 0
+    for piece in _pieces(block):
+        words = piece.split()
+        numbers = list(map(int, words[::2]))
+        if numbers != list(range(number + 1, number + 1 + len(numbers))):
+            raise _NotPlainError
+        number += len(numbers)
+        yield words
+
+
+def _pieces(block: bytes) -> Iterator[bytes]:
+    """The block, cut into pieces of whole lines."""
+    start = 0
+    while start < len(block):
+        end = block.find(CRLF, start + _PIECE)
+        end = len(block) if end < 0 else end + len(CRLF)
+        yield block[start:end]
+        start = end
 
 
 def _entries(pattern: re.Pattern[bytes], lines: Iterable[bytes]) -> Iterable[tuple[int, bytes]]:
