@@ -104,7 +104,9 @@ class KeySet(Set[str]):
         at[sort] = np.searchsorted(self._hashes, hashes[sort])
         alike = self._hashes.take(at, mode="clip") == hashes
         positions = np.where(alike, self._order.take(at, mode="clip").astype(np.int64), 0)
-        there = self._strings.take(pa.Array.from_buffers(pa.int64(), len(some), [None, pa.py_buffer(positions)]))
+        there = self._strings.take(
+            pa.Array.from_buffers(pa.int64(), len(some), [None, pa.py_buffer(positions)])
+        )
         equal = pc.equal(there, strings(some)).cast(pa.uint8())
         for i in np.flatnonzero(alike & (np.frombuffer(equal.buffers()[1], np.uint8, len(some)) == 0)):
             positions[i] = self._position(some[i])  # another string has that hash
