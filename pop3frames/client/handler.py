@@ -255,7 +255,7 @@ class POP3ProtocolHandler(Connection):
     def _see(self, session: Session, number: int | None = None) -> None:
         now = session.unique_ids()
         if number is None:
-            self._listed, self._moved = dict(now), False
+            self._listed, self._moved = dict(now.items()), False
         elif number in now:
             self._listed[number] = now[number]
 

@@ -96,11 +96,11 @@ class POP3(Authorization):
         return self._listing(grammar.UIDL, which)
 
     def scan_listings(self) -> bytes:
-        """What LIST answers, as one block of lines: of a million messages, lines would take a lot of memory."""
+        """What LIST answers, as one block: a million lines would be a million objects."""
         return self._request(grammar.LIST).block or b""
 
     def unique_ids(self) -> bytes:
-        """What UIDL answers, as one block of lines."""
+        """What UIDL answers, as one block."""
         return self._request(grammar.UIDL).block or b""
 
     def retr(self, which: int | str) -> Response:

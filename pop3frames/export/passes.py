@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
 
 from pop3frames.client.connection import LISTINGS
 from pop3frames.client.retry import Retry
@@ -72,7 +71,7 @@ class Passes:
         self.ages = Ages(self.selection)
         self.slices = Slices(self.account.name, keep_raw=self.keep_raw)
         self.renumbering = Renumbering(self.dataset, self.known)
-        self.oversized = Oversized(self.known, self.writer, self.culprits)
+        self.oversized = Oversized(self.account.limits.message, self.known, self.writer, self.culprits)
         self.clearing = Clearing(self.account.name, self.dataset, self.selection, self._holds)
 
     def drain(self) -> None:

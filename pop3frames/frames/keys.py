@@ -58,7 +58,8 @@ class KeySet(Set[str]):
 
     def update(self, values: Iterable[str]) -> None:
         """Adds the strings."""
-        self.add([strings(list(values))])
+        waiting = iter(values)
+        self.add(map(strings, iter(lambda: list(islice(waiting, _SOME)), [])))
 
     def add(self, arrays: Iterable[pa.Array]) -> None:
         """Adds the strings of some arrays, without the nulls."""

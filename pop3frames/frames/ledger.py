@@ -34,7 +34,7 @@ def keys_of(table: pa.Table) -> Iterator[tuple[str | None, str | None]]:
 
 
 class Keys:
-    """Keys of the rows of one part: `uidls`, content `hashes`, and `loose`, the hashes of rows without a UIDL."""
+    """Keys of a part's rows: `uidls`, content `hashes`, and `loose`, the hashes of rows without a UIDL."""
 
     def __init__(self) -> None:
         self.uidls: set[str] = set()
@@ -67,8 +67,9 @@ class Columns:
 class Known:
     """What the committed parts of one account hold, read when first asked for.
 
-    `uidls`, `hashes` and `loose` are sets to test membership in; `holds` applies the rule for duplicates; `refresh`
-    reads the parts that appeared since. Whatever it says is on the disk to stay: it syncs before it answers.
+    `uidls`, `hashes` and `loose` are sets to test membership in; `holds` applies the rule for duplicates;
+    `refresh` reads the parts that appeared since. Whatever it says is on the disk to stay: it syncs before it
+    answers.
     `superseded` are the files that a live part replaced and nobody has removed yet.
     """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from itertools import accumulate, chain
 from typing import Protocol, TypeVar
 
@@ -62,6 +62,16 @@ class Numbered(Mapping[int, T]):
 
     def values(self) -> ValuesView[T]:
         return _Values(self)
+
+    def items(self) -> ItemsView[int, T]:
+        return _Items(self)
+
+
+class _Items(ItemsView[int, T]):
+    _mapping: Numbered[T]
+
+    def __iter__(self) -> Iterator[tuple[int, T]]:
+        return zip(self._mapping, self._mapping.row, strict=True)
 
 
 class _Values(ValuesView[T]):

@@ -215,14 +215,11 @@ def test_a_mail_that_cannot_be_read_is_a_row_that_says_so(folder: Path, raw: byt
     assert (raw, said) == (bad["raw"], bad["parseError"])
 
 
-def test_an_oversized_message_is_a_flagged_row_that_counts_as_failed(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_oversized_message_is_a_flagged_row_that_counts_as_failed(folder: Path) -> None:
     """It is never RETRed; its row has the header's columns and the LISTed size, no body and no hash."""
-    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     served = [mail(1), mail(2, octets=9000), mail(3)]
     with EmbeddedServer(served) as server, Relay(server.port) as relay:
-        account = account_at(relay.port, server.password)
+        account = account_at(relay.port, server.password, limits=Limits(message=3000))
         report = export_mailbox(account, folder, keep_raw=True)
         again = export_mailbox(account, folder, keep_raw=True)
         assert b"RETR 2" not in relay.capture
@@ -234,11 +231,8 @@ def test_an_oversized_message_is_a_flagged_row_that_counts_as_failed(
     assert (None, None, None) == (big["textBody"], big["contentHash"], big["raw"])
 
 
-def test_an_oversized_message_whose_header_is_refused_too_is_only_reported(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_oversized_message_whose_header_is_refused_too_is_only_reported(folder: Path) -> None:
     """No row, so that the next run tries again."""
-    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     script = [
         *LOGIN,
         ("UIDL", block([b"1 small", b"2 big"])),
@@ -248,7 +242,8 @@ def test_an_oversized_message_whose_header_is_refused_too_is_only_reported(
         QUIT,
     ]
     with ScriptedServer(script) as server:
-        assert (2, 1, 0, 1, 0) == counts(export_mailbox(account_at(server.port), folder))
+        account = account_at(server.port, limits=Limits(message=3000))
+        assert (2, 1, 0, 1, 0) == counts(export_mailbox(account, folder))
     assert ["small"] == stored(folder)
 
 
