@@ -143,6 +143,7 @@ class Passes:
             self.tally.octets += sampled
             listing, self.staged_all = listing.compared(self.known), False
             waiting = self._unknown(listing, numbers)
+            self.renumbering.begin(listing)
         chosen = [
             number
             for number in self.selection.admitted(listing, waiting)

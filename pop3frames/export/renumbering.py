@@ -56,8 +56,7 @@ class Renumbering:
 
     def _stale(self) -> int:
         """How many rows have a unique-id that is not listed, or none."""
-        _, listed = self._known.uidls.sift(self._listing.every.values() if self._listing else ())
-        return len(self._known.loose) + len(self._known.uidls) - listed
+        return len(self._known.loose) + (self._listing.unlisted if self._listing else 0)
 
     # By its bytes
 

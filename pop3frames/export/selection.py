@@ -25,8 +25,8 @@ MOST_HEADER_LOSSES = 2  # connections that broke in a TOP, before a run does wit
 class Listing:
     """What one session lists, by number: unique-ids that occur once (`uidls`), `every` unique-id, octets.
 
-    `fresh` are the numbers of those that were not known when the listing was compared with what is, or could
-    not be, as they have no unique-id of their own.
+    Compared with what is known: `fresh` are the numbers whose unique-id was not, or that have none of their
+    own; `unlisted` says how many unique-ids are known and not listed.
     """
 
     numbers: Sequence[int]
@@ -34,27 +34,25 @@ class Listing:
     every: Mapping[int, str]
     sizes: Mapping[int, int]
     fresh: set[int]
+    unlisted: int
 
     @classmethod
     def of(cls, session: Session, known: Known) -> Self:
         """UIDL and LIST of the session, compared with the unique-ids that are known."""
         every, sizes = session.unique_ids(), session.sizes()
         lacking, met = known.uidls.sift(every.values())
-        fresh = set(compress(every, lacking))
         # As many known ones as messages with them, and all others different: no unique-id is there twice.
-        others = set(map(hash, compress(every.values(), lacking))) if fresh else ()
+        others = set(map(hash, compress(every.values(), lacking))) if any(lacking) else ()
         uidls = every if met + len(others) == len(every) else session.usable_ids()
-        return cls(session.numbers(sizes), uidls, every, sizes, fresh)._with_nameless()
+        numbers = session.numbers(sizes)
+        fresh = _fresh(numbers, uidls, every, lacking)
+        return cls(numbers, uidls, every, sizes, fresh, len(known.uidls) - met)
 
     def compared(self, known: Known) -> Self:
         """The same, as more is known by now."""
-        lacking, _ = known.uidls.sift(self.every.values())
-        return replace(self, fresh=set(compress(self.every, lacking)))._with_nameless()
-
-    def _with_nameless(self) -> Self:
-        if len(self.uidls) < len(self.numbers):
-            self.fresh.update(number for number in self.numbers if number not in self.uidls)
-        return self
+        lacking, met = known.uidls.sift(self.every.values())
+        fresh = _fresh(self.numbers, self.uidls, self.every, lacking)
+        return replace(self, fresh=fresh, unlisted=len(known.uidls) - met)
 
     def key(self, number: int) -> str | int:
         """What a message is remembered by in one run: its unique-id, else its number, which may shift."""
@@ -63,6 +61,15 @@ class Listing:
     def octets(self, numbers: Iterable[int]) -> int:
         """LISTed octets of these messages together."""
         return sum(self.sizes.get(number, 0) for number in numbers)
+
+
+def _fresh(
+    numbers: Sequence[int], uidls: Mapping[int, str], every: Mapping[int, str], lacking: Iterable[int]
+) -> set[int]:
+    fresh = set(compress(every, lacking))
+    if len(uidls) < len(numbers):
+        fresh.update(number for number in numbers if number not in uidls)
+    return fresh
 
 
 @dataclass(frozen=True, kw_only=True)
