@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +23,14 @@ from pop3frames.errors import (
 )
 from pop3frames.protocol.framing import joined
 from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, Limits, Verb, is_message_number
-from pop3frames.protocol.listings import Numbered, login_delay, parse_sizes, parse_unique_ids
+from pop3frames.protocol.listings import (
+    Numbered,
+    login_delay,
+    numbers_in,
+    occurring_once,
+    parse_sizes,
+    parse_unique_ids,
+)
 from pop3frames.protocol.sasl import BEARERS
 
 log = logging.getLogger("pop3frames")
@@ -119,7 +125,7 @@ class Session:
     def sizes(self) -> Mapping[int, int]:
         """LISTed octets by message number."""
         with self.typed_errors("LIST"):
-            listed = self.client.scan_listings() if self._is_ours else joined(_lines(self.client.list()))
+            listed = self.client.scan_listings() if self._is_ours else _block(self.client.list())
             told = parse_sizes(listed)
         _tell_odd_lines("LIST", listed, told)
         return told
@@ -139,7 +145,7 @@ class Session:
         if self._uidls is None:
             try:
                 with self.typed_errors("UIDL"):
-                    listed = self.client.unique_ids() if self._is_ours else joined(_lines(self.client.uidl()))
+                    listed = self.client.unique_ids() if self._is_ours else _block(self.client.uidl())
                 self._uidls = parse_unique_ids(listed, self.limits)
                 _tell_odd_lines("UIDL", listed, self._uidls)
             except POP3CommandError as exc:
@@ -149,18 +155,12 @@ class Session:
 
     def numbers(self, sizes: Mapping[int, int]) -> Sequence[int]:
         """Every message not marked that LIST or UIDL names: a line that cannot be read hides no message."""
-        uidls = self.unique_ids()
-        if isinstance(sizes, Numbered) and isinstance(uidls, Numbered) and not self.marks:
-            return max(sizes.numbers, uidls.numbers, key=len)
-        return sorted((sizes.keys() | uidls.keys()) - self.marks)
+        listed = numbers_in(sizes, self.unique_ids())
+        return [number for number in listed if number not in self.marks] if self.marks else listed
 
     def usable_ids(self) -> Mapping[int, str]:
         """Unique-ids that occur once: RFC 1939 section 7 lets a server give one to several equal messages."""
-        uidls = self.unique_ids()
-        if len(set(map(hash, uidls.values()))) == len(uidls):  # as nearly everywhere; there may be a million
-            return uidls
-        times = Counter(uidls.values())
-        return {number: uidl for number, uidl in uidls.items() if times[uidl] == 1}
+        return occurring_once(self.unique_ids())
 
     def retrieve(self, numbers: Sequence[int], sizes: Mapping[int, int]) -> Iterator[Fetched]:
         """Number and raw message, or why that message failed, for each number in order."""
@@ -197,7 +197,7 @@ class Session:
     def _retrieve_one(self, number: int) -> bytes | POP3Error:
         try:
             with self.typed_errors("RETR"):
-                return joined(_lines(self.client.retr(number)))
+                return _block(self.client.retr(number))
         except (POP3CommandError, POP3UsageError) as exc:
             return exc
 
@@ -227,7 +227,7 @@ class Session:
                 if reply.block is None:
                     raise reply.error()
                 return reply.block
-            return joined(_lines(self.client.top(number, lines)))
+            return _block(self.client.top(number, lines))
 
     def headers(self, numbers: Sequence[int]) -> Iterator[Fetched]:
         """Number and header block (TOP 0), or why there is none; to look at, never for a hash or a key."""
@@ -322,11 +322,11 @@ def _tell_odd_lines(verb: str, listed: bytes, told: Sized) -> None:
         log.warning("%d lines of %s name no message, one twice, or nothing usable: left out", count, verb)
 
 
-def _lines(response: object) -> list[bytes]:
-    """The lines of a response in poplib's shape: (status, lines, octets)."""
+def _block(response: object) -> bytes:
+    """The block in a response of poplib's shape: (status, lines, octets)."""
     if not isinstance(response, tuple | list):
         raise TypeError(f"a response must be (status, lines, octets), not {type(response).__name__}")
-    return [_octets(line) for line in response[1]]
+    return joined([_octets(line) for line in response[1]])
 
 
 def _octets(line: str | bytes) -> bytes:

@@ -130,6 +130,8 @@ class Known:
         self._uidls.add(fresh.uidls)
         self._loose.add(fresh.loose)
         self._hashes.add(fresh.hashes)
+        del fresh
+        pa.default_memory_pool().release_unused()  # or what a million keys came in stays beside them
         self._parts, self.superseded = snapshot.live, snapshot.superseded
         self._numbers.update(*({part.number, *part.replaces} for part in snapshot.live.values()))
         self._fresh = True

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections import Counter
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from itertools import accumulate, chain
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pop3frames.errors import POP3ProtocolError, printable
 from pop3frames.protocol.framing import lines
@@ -22,6 +23,7 @@ _UNIQUE_ID = re.compile(rb" *(\d{1,10}) +([\x21-\x7e]+) *$")
 # All lines of a plain listing; possessive, or a million of them would be remembered to go back to.
 _PLAIN = rb"(?:\d{1,10} %s\r\n)*+"
 _PLAIN_SCANS = re.compile(_PLAIN % rb"\d{1,10}")
+_NEAR = 256  # unique-ids that are read together
 _PIECE = 1 << 20  # octets of a listing that are made objects of at a time
 
 T = TypeVar("T")
@@ -60,6 +62,12 @@ class Numbered(Mapping[int, T]):
         except ValueError:
             raise KeyError(number) from None
 
+    def get(self, number: int, default: Any = None) -> Any:
+        """As a dict's; every message of an export passes here several times."""
+        if type(number) is int:
+            return self.row[number - 1] if 0 < number <= len(self.numbers) else default
+        return super().get(number, default)
+
     def values(self) -> ValuesView[T]:
         return _Values(self)
 
@@ -84,23 +92,37 @@ class _Values(ValuesView[T]):
 
 
 class _UniqueIds:
-    """Those of a plain listing, read from its octets when they are asked for."""
+    """Those of a plain listing, read from its octets when they are asked for, with their neighbours."""
 
     def __init__(self, block: bytes, form: re.Pattern[bytes]) -> None:
-        self._block = block
-        self._ends = array("Q", [0])  # of the words of each line, as if nothing stood between words
+        self._block, self._count = block, 0
+        self._starts = array("Q")  # of every _NEAR-th line, as if nothing stood between words
+        total = 0
         for words in _plain_words(block, form):
-            self._ends += array("Q", accumulate(map(len, words), initial=self._ends[-1]))[2::2]
+            before = array("Q", accumulate(map(len, words), initial=total))
+            total = before.pop()
+            self._starts += before[2 * (-self._count % _NEAR) :: 2 * _NEAR]
+            self._count += len(words) // 2
+        self._held = (0, list[str]())
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return self._count
 
     def __getitem__(self, index: int) -> str:
-        line = slice(self._ends[index] + 3 * index, self._ends[index + 1] + 3 * index + 1)
-        return str(self._block[line], "ascii").partition(" ")[2]
+        first, near = self._held
+        if not 0 <= index - first < len(near):
+            first, near = self._held = self._around(index)
+        return near[index - first]
 
     def __iter__(self) -> Iterator[str]:
         return chain.from_iterable(str(piece, "ascii").split()[1::2] for piece in _pieces(self._block))
+
+    def _around(self, index: int) -> tuple[int, list[str]]:
+        """The number of one of them, and those from it on that are near."""
+        at = index // _NEAR
+        ends = [self._starts[n] + 3 * _NEAR * n for n in (at, at + 1) if n < len(self._starts)]
+        start, end = [*ends, len(self._block)][:2]
+        return _NEAR * at, str(self._block[start:end], "ascii").split()[1::2]
 
 
 class _NotPlainError(Exception):
@@ -137,6 +159,22 @@ def parse_unique_ids(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Mapping[i
             for number, unique_id in _entries(_UNIQUE_ID, lines(block))
             if len(unique_id) <= limits.unique_id
         }
+
+
+def occurring_once(uidls: Mapping[int, str]) -> Mapping[int, str]:
+    """Those unique-ids: RFC 1939 section 7 lets a server give one to several equal messages."""
+    if len(set(map(hash, uidls.values()))) == len(uidls):  # as nearly everywhere; there may be a million
+        return uidls
+    times = Counter(uidls.values())
+    return {number: uidl for number, uidl in uidls.items() if times[uidl] == 1}
+
+
+def numbers_in(*listings: Mapping[int, object]) -> Sequence[int]:
+    """Every message number that any of the listings names, in order."""
+    plain = [each.numbers for each in listings if isinstance(each, Numbered)]
+    if len(plain) == len(listings):
+        return max(plain, key=len)
+    return sorted(set[int]().union(*listings))
 
 
 def parse_capabilities(lines: Iterable[bytes]) -> dict[str, list[str]]:
