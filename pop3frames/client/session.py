@@ -21,16 +21,9 @@ from pop3frames.errors import (
     POP3Error,
     POP3UsageError,
 )
+from pop3frames.protocol import listings
 from pop3frames.protocol.framing import joined
 from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, Limits, Verb, is_message_number
-from pop3frames.protocol.listings import (
-    Numbered,
-    login_delay,
-    numbers_in,
-    occurring_once,
-    parse_sizes,
-    parse_unique_ids,
-)
 from pop3frames.protocol.sasl import BEARERS
 
 log = logging.getLogger("pop3frames")
@@ -126,7 +119,7 @@ class Session:
         """LISTed octets by message number."""
         with self.typed_errors("LIST"):
             listed = self.client.scan_listings() if self._is_ours else _block(self.client.list())
-            told = parse_sizes(listed)
+            told = listings.parse_sizes(listed)
         _tell_odd_lines("LIST", listed, told)
         return told
 
@@ -135,7 +128,7 @@ class Session:
         with self.typed_errors("LIST"):
             status = self.client.list(number)
             assert isinstance(status, str | bytes), "with an argument LIST answers in one line (RFC 1939)"
-            told = parse_sizes(_octets(status).partition(b" ")[2] + CRLF)
+            told = listings.parse_sizes(_octets(status).partition(b" ")[2] + CRLF)
         if number not in told:
             raise POP3CommandError("LIST", "the answer names no size of this message")
         return told[number]
@@ -146,7 +139,7 @@ class Session:
             try:
                 with self.typed_errors("UIDL"):
                     listed = self.client.unique_ids() if self._is_ours else _block(self.client.uidl())
-                self._uidls = parse_unique_ids(listed, self.limits)
+                self._uidls = listings.parse_unique_ids(listed, self.limits)
                 _tell_odd_lines("UIDL", listed, self._uidls)
             except POP3CommandError as exc:
                 log.info("no unique-ids: %s", exc)
@@ -155,12 +148,12 @@ class Session:
 
     def numbers(self, sizes: Mapping[int, int]) -> Sequence[int]:
         """Every message not marked that LIST or UIDL names: a line that cannot be read hides no message."""
-        listed = numbers_in(sizes, self.unique_ids())
+        listed = listings.numbers_in(sizes, self.unique_ids())
         return [number for number in listed if number not in self.marks] if self.marks else listed
 
     def usable_ids(self) -> Mapping[int, str]:
         """Unique-ids that occur once: RFC 1939 section 7 lets a server give one to several equal messages."""
-        return occurring_once(self.unique_ids())
+        return listings.occurring_once(self.unique_ids())
 
     def retrieve(self, numbers: Sequence[int], sizes: Mapping[int, int]) -> Iterator[Fetched]:
         """Number and raw message, or why that message failed, for each number in order."""
@@ -297,7 +290,7 @@ class Session:
     def login_delay(self) -> int:
         """Seconds from one login to the next, as the server asks (RFC 2449 section 6.5); 0: it does not."""
         with self.typed_errors("CAPA"):
-            return login_delay(getattr(self.client, "known_capabilities", {})) or 0
+            return listings.login_delay(getattr(self.client, "known_capabilities", {})) or 0
 
     def quit(self) -> bool:
         """QUIT, or a forced close when it fails; True only when the server confirmed (RFC 1939 section 6)."""
@@ -318,7 +311,7 @@ class Session:
 
 
 def _tell_odd_lines(verb: str, listed: bytes, told: Sized) -> None:
-    if not isinstance(told, Numbered) and (count := listed.count(CRLF) - len(told)):
+    if not isinstance(told, listings.Numbered) and (count := listed.count(CRLF) - len(told)):
         log.warning("%d lines of %s name no message, one twice, or nothing usable: left out", count, verb)
 
 
