@@ -31,7 +31,8 @@ from lab.scripted import LOGIN, QUIT, ScriptedServer
 
 from pop3frames.errors import POP3UsageError
 from pop3frames.export import passes
-from pop3frames.export.mailbox import ExportReport, export_mailbox
+from pop3frames.export.mailbox import export_mailbox
+from pop3frames.export.report import DeletionReport, ExportReport
 from pop3frames.frames.dataset import Dataset
 from pop3frames.protocol.grammar import Limits
 from pop3frames.server.embedded import EmbeddedServer
@@ -304,6 +305,13 @@ def test_a_report_is_one_sentence_with_all_its_counts() -> None:
     )
     done = ExportReport(ANN, 5, 2, 3, (), 0, 0, (), 0.0)
     assert "ann@example.org: 5 listed: 2 new, 3 known, 0 failed (0.0 MB in 0.0 s)" == str(done)
+
+
+def test_a_report_prints_its_account_so_that_it_cannot_forge_a_line() -> None:
+    """Whoever names an account names it himself; but names come from files, too."""
+    deleted = DeletionReport("ann\r\nbob\x1b[2J")
+    report = ExportReport(deleted.account, 0, 0, 0, (), 0, 0, (), 0.0, deleted)
+    assert all(line.startswith("ann\\r\\nbob\\x1b[2J: ") for line in str(report).split("\n"))
 
 
 def test_a_dataset_in_an_object_store_is_refused_before_anything_is_sent() -> None:
