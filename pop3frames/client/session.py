@@ -24,6 +24,7 @@ from pop3frames.errors import (
 from pop3frames.protocol import listings
 from pop3frames.protocol.framing import joined
 from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, Limits, Verb, is_message_number
+from pop3frames.protocol.numbered import Numbered, numbers_in
 from pop3frames.protocol.sasl import BEARERS
 
 log = logging.getLogger("pop3frames")
@@ -148,7 +149,7 @@ class Session:
 
     def numbers(self, sizes: Mapping[int, int]) -> Sequence[int]:
         """Every message not marked that LIST or UIDL names: a line that cannot be read hides no message."""
-        listed = listings.numbers_in(sizes, self.unique_ids())
+        listed = numbers_in(sizes, self.unique_ids())
         return [number for number in listed if number not in self.marks] if self.marks else listed
 
     def usable_ids(self) -> Mapping[int, str]:
@@ -311,7 +312,7 @@ class Session:
 
 
 def _tell_odd_lines(verb: str, listed: bytes, told: Sized) -> None:
-    if not isinstance(told, listings.Numbered) and (count := listed.count(CRLF) - len(told)):
+    if not isinstance(told, Numbered) and (count := listed.count(CRLF) - len(told)):
         log.warning("%d lines of %s name no message, one twice, or nothing usable: left out", count, verb)
 
 

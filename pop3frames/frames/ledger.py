@@ -69,8 +69,7 @@ class Known:
 
     `uidls`, `hashes` and `loose` are sets to test membership in; `holds` applies the rule for duplicates;
     `refresh` reads the parts that appeared since. Whatever it says is on the disk to stay: it syncs before it
-    answers.
-    `superseded` are the files that a live part replaced and nobody has removed yet.
+    answers. `superseded` are the files that a live part replaced and nobody has removed yet.
     """
 
     def __init__(self, folder: Path, account: str) -> None:

@@ -80,7 +80,8 @@ def matching(path: Path, column: str, values: Collection[Any], names: Sequence[s
     with storage_errors(f"read {path}", OTHERS), pq.ParquetFile(path) as file:
         there = [name for name in dict.fromkeys([column, *names]) if name in file.schema_arrow.names]
         for group in range(file.num_row_groups if column in there else 0):
-            hits = pc.is_in(file.read_row_group(group, [column]).column(0), value_set=wanted)
+            cells = file.read_row_group(group, [column]).column(0).cast(wanted.type)
+            hits = pc.is_in(cells, value_set=wanted)
             if pc.any(hits).as_py():
                 table = conform(file.read_row_group(group, there), names, path).filter(hits)
                 found += zip(*map(_cells, table.columns), strict=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
-from typing import Any, Protocol, TypeVar
 
 from pop3frames.errors import POP3ProtocolError, printable
 from pop3frames.protocol.framing import lines
 from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, LARGEST_NUMBER, Limits
+from pop3frames.protocol.numbered import Numbered
 
 _STAT = re.compile(rb"\+OK +(\d{1,10}) +(\d{1,19})(?: |$)")
 _SCAN = re.compile(rb" *(\d{1,10}) +(\d{1,10})(?: |$)")
@@ -25,108 +25,6 @@ _PLAIN = rb"(?:\d{1,10} %s\r\n)*+"
 _PLAIN_SCANS = re.compile(_PLAIN % rb"\d{1,10}")
 _NEAR = 256  # unique-ids that are read together
 _PIECE = 1 << 20  # octets of a listing that are made objects of at a time
-
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-
-class Row(Protocol[T_co]):
-    """Values in a row, the first at 0."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> T_co: ...
-
-    def __iter__(self) -> Iterator[T_co]: ...
-
-
-class Numbered(Mapping[int, T]):
-    """What a listing tells of the messages 1 to n: reads like a dict, and takes a fraction of its memory."""
-
-    def __init__(self, row: Row[T]) -> None:
-        self.numbers = range(1, len(row) + 1)
-        self.row = row
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.numbers)
-
-    def __contains__(self, number: object) -> bool:
-        return number in self.numbers
-
-    def __getitem__(self, number: int) -> T:
-        try:
-            return self.row[self.numbers.index(number)]
-        except ValueError:
-            raise KeyError(number) from None
-
-    def get(self, number: int, default: Any = None) -> Any:
-        """As a dict's; every message of an export passes here several times."""
-        if type(number) is int:
-            return self.row[number - 1] if 0 < number <= len(self.numbers) else default
-        return super().get(number, default)
-
-    def values(self) -> ValuesView[T]:
-        return _Values(self)
-
-    def items(self) -> ItemsView[int, T]:
-        return _Items(self)
-
-
-class _Items(ItemsView[int, T]):
-    _mapping: Numbered[T]
-
-    def __iter__(self) -> Iterator[tuple[int, T]]:
-        return zip(self._mapping, self._mapping.row, strict=True)
-
-
-class _Values(ValuesView[T]):
-    """All in a row: one look-up for each would cost several times that."""
-
-    _mapping: Numbered[T]
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(self._mapping.row)
-
-
-class _UniqueIds:
-    """Those of a plain listing, read from its octets when they are asked for, with their neighbours."""
-
-    def __init__(self, block: bytes, form: re.Pattern[bytes]) -> None:
-        self._block, self._count = block, 0
-        self._starts = array("Q")  # of every _NEAR-th line, as if nothing stood between words
-        total = 0
-        for words in _plain_words(block, form):
-            before = array("Q", accumulate(map(len, words), initial=total))
-            total = before.pop()
-            self._starts += before[2 * (-self._count % _NEAR) :: 2 * _NEAR]
-            self._count += len(words) // 2
-        self._held = (0, list[str]())
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> str:
-        first, near = self._held
-        if not 0 <= index - first < len(near):
-            first, near = self._held = self._around(index)
-        return near[index - first]
-
-    def __iter__(self) -> Iterator[str]:
-        return chain.from_iterable(str(piece, "ascii").split()[1::2] for piece in _pieces(self._block))
-
-    def _around(self, index: int) -> tuple[int, list[str]]:
-        """The number of one of them, and those from it on that are near."""
-        at = index // _NEAR
-        ends = [self._starts[n] + 3 * _NEAR * n for n in (at, at + 1) if n < len(self._starts)]
-        start, end = [*ends, len(self._block)][:2]
-        return _NEAR * at, str(self._block[start:end], "ascii").split()[1::2]
-
-
-class _NotPlainError(Exception):
-    """The listing is to be read line by line."""
 
 
 def parse_stat(status: bytes) -> tuple[int, int]:
@@ -169,14 +67,6 @@ def occurring_once(uidls: Mapping[int, str]) -> Mapping[int, str]:
     return {number: uidl for number, uidl in uidls.items() if times[uidl] == 1}
 
 
-def numbers_in(*listings: Mapping[int, object]) -> Sequence[int]:
-    """Every message number that any of the listings names, in order."""
-    plain = [each.numbers for each in listings if isinstance(each, Numbered)]
-    if len(plain) == len(listings):
-        return max(plain, key=len)
-    return sorted(set[int]().union(*listings))
-
-
 def parse_capabilities(lines: Iterable[bytes]) -> dict[str, list[str]]:
     """Arguments by capability, names in upper case (RFC 2449 section 5: tags are case-insensitive)."""
     words = (line.decode("utf-8", "backslashreplace").split() for line in lines)
@@ -187,6 +77,44 @@ def login_delay(capabilities: Mapping[str, Sequence[str]]) -> int | None:
     """Seconds from one login to the next (RFC 2449 section 6.5); None where no number is told."""
     told = [*capabilities.get("LOGIN-DELAY", ())][:1]
     return int(told[0]) if told and told[0].isdecimal() and len(told[0]) < 10 else None
+
+
+class _UniqueIds:
+    """Those of a plain listing, read from its octets when they are asked for, with their neighbours."""
+
+    def __init__(self, block: bytes, form: re.Pattern[bytes]) -> None:
+        self._block, self._count = block, 0
+        self._starts = array("Q")  # of every _NEAR-th line, as if nothing stood between words
+        total = 0
+        for words in _plain_words(block, form):
+            before = array("Q", accumulate(map(len, words), initial=total))
+            total = before.pop()
+            self._starts += before[2 * (-self._count % _NEAR) :: 2 * _NEAR]
+            self._count += len(words) // 2
+        self._held = (0, list[str]())
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> str:
+        first, near = self._held
+        if not 0 <= index - first < len(near):
+            first, near = self._held = self._around(index)
+        return near[index - first]
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(str(piece, "ascii").split()[1::2] for piece in _pieces(self._block))
+
+    def _around(self, index: int) -> tuple[int, list[str]]:
+        """The number of one of them, and those from it on that are near."""
+        at = index // _NEAR
+        ends = [self._starts[n] + 3 * _NEAR * n for n in (at, at + 1) if n < len(self._starts)]
+        start, end = [*ends, len(self._block)][:2]
+        return _NEAR * at, str(self._block[start:end], "ascii").split()[1::2]
+
+
+class _NotPlainError(Exception):
+    """The listing is to be read line by line."""
 
 
 def _plain_words(block: bytes, form: re.Pattern[bytes]) -> Iterator[list[bytes]]:

@@ -14,12 +14,12 @@ from pop3frames.errors import POP3ProtocolError
 from pop3frames.protocol.framing import joined
 from pop3frames.protocol.grammar import Limits
 from pop3frames.protocol.listings import (
-    Numbered,
     parse_capabilities,
     parse_sizes,
     parse_stat,
     parse_unique_ids,
 )
+from pop3frames.protocol.numbered import Numbered
 
 LISTLIKE = st.lists(
     st.binary(max_size=20)
