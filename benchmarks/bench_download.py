@@ -71,7 +71,7 @@ def download(port: int, user: str) -> int:
     """Everything, in memory."""
     with POP3("127.0.0.1", port) as client:
         client.log_in(user, Secret(PASSWORD), ahead=(CAPA, LIST))
-        sizes = parse_sizes(client.list()[1])
+        sizes = parse_sizes(client.scan_listings())
         kept = [reply.block or b"" for reply in client.retr_many(sizes, sizes)]
     return sum(map(len, kept))
 
@@ -234,7 +234,7 @@ def flat(port: int) -> dict[str, int]:
     with POP3("127.0.0.1", port) as client:
         client.user("many")
         client.pass_(PASSWORD)
-        sizes = parse_sizes(client.list()[1])
+        sizes = parse_sizes(client.scan_listings())
         listed = _peak()
         assert sum(1 for _ in client.retr_many(sizes, sizes)) == MANY
     return {"before": before, "for the listing": listed - before, "while streaming": _peak() - listed}

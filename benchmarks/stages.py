@@ -139,7 +139,7 @@ def wire(port: int, user: str, count: int) -> float:
     def download() -> None:
         with POP3("127.0.0.1", port) as client:
             client.log_in(user, Secret(PASSWORD))
-            sizes = parse_sizes(client.list()[1])
+            sizes = parse_sizes(client.scan_listings())
             for _ in client.retr_many(sizes, sizes):
                 pass
 

@@ -40,14 +40,14 @@ def stat(client: POP3) -> tuple[Check, tuple[int, int] | None]:
     return Check("mailbox", "ok", f"{count} messages, {octets:,} octets"), (count, octets)
 
 
-def listing(client: POP3, told: tuple[int, int] | None) -> tuple[Check, dict[int, int]]:
+def listing(client: POP3, told: tuple[int, int] | None) -> tuple[Check, Mapping[int, int]]:
     """LIST, against what STAT told."""
-    scan = lines(client._request(grammar.LIST).block or b"")
-    sizes = parse_sizes(scan)
-    unread = len(scan) - len(sizes)
-    if unread:
+    scan = client.scan_listings()
+    sizes, count = parse_sizes(scan), len(lines(scan))
+    if count > len(sizes):
         meaning = "an export asks for those messages all the same if UIDL names them; sizes are hints"
-        return Check("list", "warning", f"{unread} of {len(scan)} lines cannot be read", meaning), sizes
+        finding = f"{count - len(sizes)} of {count} lines cannot be read"
+        return Check("list", "warning", finding, meaning), sizes
     if told is not None and told[0] != len(sizes):
         finding = f"LIST names {len(sizes)} messages, STAT counts {told[0]}"
         return Check("list", "warning", finding, "an export goes by LIST and UIDL"), sizes
@@ -67,18 +67,18 @@ def oversized(client: POP3, sizes: Mapping[int, int]) -> Check:
     return Check("oversized", "warning", finding, "they are not fetched but counted as failed")
 
 
-def unique_ids(client: POP3, sizes: Mapping[int, int], announced: bool) -> tuple[Check, dict[int, str]]:
+def unique_ids(client: POP3, sizes: Mapping[int, int], announced: bool) -> tuple[Check, Mapping[int, str]]:
     """UIDL: there, one a message, each only once, as RFC 1939 section 7 wants them."""
     keyed = "such messages are keyed by their content: every export fetches them again to recognize them"
     try:
-        scan = lines(client._request(grammar.UIDL).block or b"")
+        scan = client.unique_ids()
     except POP3CommandError as exc:
         finding = "announced, but refused" if announced else "the server has none"
         return Check("uidl", "warning", finding, keyed, exc.text), {}
     found = parse_unique_ids(scan, client.limits)
     times = Counter(found.values())
     repeated = [number for number, uidl in found.items() if times[uidl] > 1]
-    malformed = [line for line in scan if not _UNIQUE_ID.fullmatch(line)]
+    malformed = [line for line in lines(scan) if not _UNIQUE_ID.fullmatch(line)]
     missing = sorted(sizes.keys() - found.keys())
     if malformed:
         told = f"{len(malformed)} are not 1 to 70 visible ASCII characters"

@@ -6,6 +6,7 @@ The way there is in `arrival.py`.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from statistics import median
 
 from pop3frames.checkup import checkups, samples, soundings
@@ -37,8 +38,8 @@ class Stay(Arrival):
     ) -> None:
         super().__init__(handler, visits)
         self._retrieve, self._samples = retrieve, samples
-        self._sizes: dict[int, int] = {}
-        self._ids: dict[int, str] = {}
+        self._sizes: Mapping[int, int] = {}
+        self._ids: Mapping[int, str] = {}
         self._sound: list[int] = []  # samples that came without breaking the session
         self._retrieved = False
 

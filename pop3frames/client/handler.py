@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pop3frames.client.connection import IDS, LISTINGS, Connection
@@ -61,7 +61,7 @@ class POP3ProtocolHandler(Connection):
         """Message numbers, and the octets of the whole mailbox."""
         with self._looking(ahead=LISTINGS) as session:
             sizes = session.sizes()
-            return session.numbers(sizes), sum(sizes.values())
+            return list(session.numbers(sizes)), sum(sizes.values())
 
     def fetch_message(self, message_id: int) -> dict[str, Any] | None:
         """The message dict; None, and a line in the log, when that message cannot be fetched."""
@@ -255,7 +255,7 @@ class POP3ProtocolHandler(Connection):
     def _see(self, session: Session, number: int | None = None) -> None:
         now = session.unique_ids()
         if number is None:
-            self._listed, self._moved = dict(now), False
+            self._listed, self._moved = dict(now.items()), False
         elif number in now:
             self._listed[number] = now[number]
 
@@ -264,7 +264,7 @@ class POP3ProtocolHandler(Connection):
     ) -> Iterator[tuple[int, bytes | POP3Error, str | None]]:
         """What `iter_raw` yields, with unique-ids."""
         waiting = None if message_ids is None else [_plain(number) for number in message_ids]
-        uidls: dict[int, str] | None = None  # what the numbers mean: as the first session lists them
+        uidls: Mapping[int, str] | None = None  # what the numbers mean: as the first session lists them
         resumption = Resumption()
         while True:
             done, established = 0, False
@@ -276,7 +276,7 @@ class POP3ProtocolHandler(Connection):
                         for seen in [None] if waiting is None else waiting:
                             self._see(session, seen)
                     sizes = session.sizes() if session.pipelines or waiting is None else {}
-                    waiting = session.numbers(sizes) if waiting is None else waiting
+                    waiting = list(session.numbers(sizes)) if waiting is None else waiting
                     usable = session.usable_ids()
                     moved = [number for number in waiting if now.get(number) != uidls.get(number)]
                     for number in moved:

@@ -95,6 +95,14 @@ class POP3(Authorization):
         """Unique-ids (b'1 abc'): all as (status, lines, octets); of one message, its status line."""
         return self._listing(grammar.UIDL, which)
 
+    def scan_listings(self) -> bytes:
+        """What LIST answers, as one block: a million lines would be a million objects."""
+        return self._request(grammar.LIST).block or b""
+
+    def unique_ids(self) -> bytes:
+        """What UIDL answers, as one block."""
+        return self._request(grammar.UIDL).block or b""
+
     def retr(self, which: int | str) -> Response:
         """A whole message as (status, lines without line ends, octets)."""
         return _response(self._whole(self._request(grammar.RETR, _number(which))))

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +21,10 @@ from pop3frames.errors import (
     POP3Error,
     POP3UsageError,
 )
+from pop3frames.protocol import listings
 from pop3frames.protocol.framing import joined
-from pop3frames.protocol.grammar import DEFAULT_LIMITS, Limits, Verb, is_message_number
-from pop3frames.protocol.listings import login_delay, parse_sizes, parse_unique_ids
+from pop3frames.protocol.grammar import CRLF, DEFAULT_LIMITS, Limits, Verb, is_message_number
+from pop3frames.protocol.numbered import Numbered, numbers_in
 from pop3frames.protocol.sasl import BEARERS
 
 log = logging.getLogger("pop3frames")
@@ -45,7 +45,7 @@ class Session:
     all_kept: bool = False  # what was RETRed is safe in a dataset: a QUIT may hide it on the server
     quit_confirmed: bool | None = None  # None: not ended by QUIT
     limits: Limits = DEFAULT_LIMITS  # how much the server is believed; the client has the same
-    _uidls: dict[int, str] | None = None
+    _uidls: Mapping[int, str] | None = None
 
     @contextlib.contextmanager
     def typed_errors(self, verb: str) -> Iterator[None]:
@@ -116,11 +116,12 @@ class Session:
         announced = getattr(self.client, "announced", None)
         return announced if isinstance(announced, dict) else None
 
-    def sizes(self) -> dict[int, int]:
+    def sizes(self) -> Mapping[int, int]:
         """LISTed octets by message number."""
         with self.typed_errors("LIST"):
-            told = parse_sizes(listed := _lines(self.client.list()))
-        _tell_odd_lines("LIST", len(listed) - len(told))
+            listed = self.client.scan_listings() if self._is_ours else _block(self.client.list())
+            told = listings.parse_sizes(listed)
+        _tell_odd_lines("LIST", listed, told)
         return told
 
     def size(self, number: int) -> int:
@@ -128,35 +129,32 @@ class Session:
         with self.typed_errors("LIST"):
             status = self.client.list(number)
             assert isinstance(status, str | bytes), "with an argument LIST answers in one line (RFC 1939)"
-            told = parse_sizes([_octets(status).partition(b" ")[2]])
+            told = listings.parse_sizes(_octets(status).partition(b" ")[2] + CRLF)
         if number not in told:
             raise POP3CommandError("LIST", "the answer names no size of this message")
         return told[number]
 
-    def unique_ids(self) -> dict[int, str]:
+    def unique_ids(self) -> Mapping[int, str]:
         """Unique-ids by message number, asked once a session; empty where the server has no UIDL."""
         if self._uidls is None:
             try:
                 with self.typed_errors("UIDL"):
-                    listed = _lines(self.client.uidl())
-                self._uidls = parse_unique_ids(listed, self.limits)
-                _tell_odd_lines("UIDL", len(listed) - len(self._uidls))
+                    listed = self.client.unique_ids() if self._is_ours else _block(self.client.uidl())
+                self._uidls = listings.parse_unique_ids(listed, self.limits)
+                _tell_odd_lines("UIDL", listed, self._uidls)
             except POP3CommandError as exc:
                 log.info("no unique-ids: %s", exc)
                 self._uidls = {}
         return self._uidls
 
-    def numbers(self, sizes: Mapping[int, int]) -> list[int]:
+    def numbers(self, sizes: Mapping[int, int]) -> Sequence[int]:
         """Every message not marked that LIST or UIDL names: a line that cannot be read hides no message."""
-        return sorted((sizes.keys() | self.unique_ids().keys()) - self.marks)
+        listed = numbers_in(sizes, self.unique_ids())
+        return [number for number in listed if number not in self.marks] if self.marks else listed
 
-    def usable_ids(self) -> dict[int, str]:
+    def usable_ids(self) -> Mapping[int, str]:
         """Unique-ids that occur once: RFC 1939 section 7 lets a server give one to several equal messages."""
-        uidls = self.unique_ids()
-        if len(set(uidls.values())) == len(uidls):  # as nearly everywhere; there may be a million
-            return uidls
-        times = Counter(uidls.values())
-        return {number: uidl for number, uidl in uidls.items() if times[uidl] == 1}
+        return listings.occurring_once(self.unique_ids())
 
     def retrieve(self, numbers: Sequence[int], sizes: Mapping[int, int]) -> Iterator[Fetched]:
         """Number and raw message, or why that message failed, for each number in order."""
@@ -193,7 +191,7 @@ class Session:
     def _retrieve_one(self, number: int) -> bytes | POP3Error:
         try:
             with self.typed_errors("RETR"):
-                return joined(_lines(self.client.retr(number)))
+                return _block(self.client.retr(number))
         except (POP3CommandError, POP3UsageError) as exc:
             return exc
 
@@ -223,7 +221,7 @@ class Session:
                 if reply.block is None:
                     raise reply.error()
                 return reply.block
-            return joined(_lines(self.client.top(number, lines)))
+            return _block(self.client.top(number, lines))
 
     def headers(self, numbers: Sequence[int]) -> Iterator[Fetched]:
         """Number and header block (TOP 0), or why there is none; to look at, never for a hash or a key."""
@@ -293,7 +291,7 @@ class Session:
     def login_delay(self) -> int:
         """Seconds from one login to the next, as the server asks (RFC 2449 section 6.5); 0: it does not."""
         with self.typed_errors("CAPA"):
-            return login_delay(getattr(self.client, "known_capabilities", {})) or 0
+            return listings.login_delay(getattr(self.client, "known_capabilities", {})) or 0
 
     def quit(self) -> bool:
         """QUIT, or a forced close when it fails; True only when the server confirmed (RFC 1939 section 6)."""
@@ -313,16 +311,16 @@ class Session:
             self.client.close()
 
 
-def _tell_odd_lines(verb: str, count: int) -> None:
-    if count:
+def _tell_odd_lines(verb: str, listed: bytes, told: Sized) -> None:
+    if not isinstance(told, Numbered) and (count := listed.count(CRLF) - len(told)):
         log.warning("%d lines of %s name no message, one twice, or nothing usable: left out", count, verb)
 
 
-def _lines(response: object) -> list[bytes]:
-    """The lines of a response in poplib's shape: (status, lines, octets)."""
+def _block(response: object) -> bytes:
+    """The block in a response of poplib's shape: (status, lines, octets)."""
     if not isinstance(response, tuple | list):
         raise TypeError(f"a response must be (status, lines, octets), not {type(response).__name__}")
-    return [_octets(line) for line in response[1]]
+    return joined([_octets(line) for line in response[1]])
 
 
 def _octets(line: str | bytes) -> bytes:

@@ -10,6 +10,7 @@ from pop3frames.client.credentials import OAuth2, Secret, SecretReference
 from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.client.presets import Preset
 from pop3frames.errors import POP3UsageError
+from pop3frames.protocol.grammar import DEFAULT_LIMITS, Limits
 
 
 @dataclass(frozen=True, init=False)
@@ -17,8 +18,8 @@ class Account:
     """One mailbox.
 
     name        what the dataset calls it; its rows are found under this name, so keep it
-    hostname, port, username, encryption, cafile, timeout, auth, pipelining, utf8
-                as POP3ProtocolHandler takes them
+    hostname, port, username, encryption, cafile, timeout, auth, pipelining, utf8,
+    limits      as POP3ProtocolHandler takes them
     secret      a reference such as 'env:NAME' (`SecretReference`), Secret('...') itself, or an OAuth2
 
     Raises POP3UsageError for what cannot work; nothing is sent.
@@ -35,6 +36,7 @@ class Account:
     auth: str | None
     pipelining: bool | None
     utf8: bool
+    limits: Limits
 
     def __init__(
         self,
@@ -49,12 +51,14 @@ class Account:
         auth: str | None = None,
         pipelining: bool | None = None,
         utf8: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:  # written out: a generated one would hold a password in a traceback
         try:
             kept = SecretReference(secret) if isinstance(secret, str) else secret
         finally:
             del secret
-        given = (name, hostname, port, username, kept, encryption, cafile, timeout, auth, pipelining, utf8)
+        way = (encryption, cafile, timeout, auth, pipelining, utf8, limits)
+        given = (name, hostname, port, username, kept, *way)
         for field, value in zip(fields(self), given, strict=True):
             object.__setattr__(self, field.name, value)
         if not name:
@@ -85,6 +89,7 @@ class Account:
             auth=self.auth,
             pipelining=self.pipelining,
             utf8=self.utf8,
+            limits=self.limits,
         )
 
 

@@ -9,20 +9,18 @@ from pop3frames.export.culprits import Culprits
 from pop3frames.export.selection import Listing
 from pop3frames.frames.ledger import Known
 from pop3frames.frames.parts import PartWriter
-from pop3frames.protocol.grammar import DEFAULT_LIMITS
 
 
 class Oversized:
-    """Those of one run; `flagged` are the unique-ids that got a row: the table shows what is missing."""
+    """Those of one run, LISTed with more than `most` octets.
 
-    def __init__(self, known: Known, writer: PartWriter, culprits: Culprits) -> None:
+    `flagged` are the unique-ids that got a row: the table shows what is missing.
+    """
+
+    def __init__(self, most: int, known: Known, writer: PartWriter, culprits: Culprits) -> None:
+        self.most = most
         self._known, self._writer, self._culprits = known, writer, culprits
         self.flagged: set[str] = set()
-
-    @property
-    def most(self) -> int:
-        """Octets that a message may be LISTed with."""
-        return DEFAULT_LIMITS.message
 
     def reason(self, listing: Listing, number: int) -> str:
         """Why the message is not fetched; empty where it may be."""

@@ -59,7 +59,7 @@ class Passes:
     staged_all: bool = True  # whether every RETR of the session at hand became a row
     fetched: dict[str, str | None] = field(default_factory=dict)  # SHA-256 of those RETRed in this session
     earlier: set[str] = field(default_factory=set)  # unique-ids fetched in the sessions before
-    seen: set[str] = field(default_factory=set)  # unique-ids listed in the sessions so far
+    seen: set[str] = field(default_factory=set)  # unique-ids listed in the sessions that hid their mail
     refusals: int = 0  # of RETR, one after another
     uncommitted: int = 0  # octets fetched since the last commit
     committed_at: float = field(default_factory=time.monotonic)
@@ -71,7 +71,7 @@ class Passes:
         self.ages = Ages(self.selection)
         self.slices = Slices(self.account.name, keep_raw=self.keep_raw)
         self.renumbering = Renumbering(self.dataset, self.known)
-        self.oversized = Oversized(self.known, self.writer, self.culprits)
+        self.oversized = Oversized(self.account.limits.message, self.known, self.writer, self.culprits)
         self.clearing = Clearing(self.account.name, self.dataset, self.selection, self._holds)
 
     def drain(self) -> None:
@@ -89,7 +89,7 @@ class Passes:
                     not_before = login_at + (session.login_delay if hides else 0)
                 if deleting is not None:
                     deleting.settle(session)
-                if not hides or not self._shows_more(session, not_before):
+                if not hides or not self._shows_more(session, listing, not_before):
                     return
             except POP3ConnectionError as exc:
                 self.losses += 1
@@ -111,11 +111,12 @@ class Passes:
                     "run it again later"
                 ) from exc
 
-    def _shows_more(self, session: Session, not_before: float) -> bool:
+    def _shows_more(self, session: Session, listing: Listing, not_before: float) -> bool:
         """After a session whose QUIT hides what it fetched: whether to look what is listed now."""
         if not self.slices.moved(session) or not self.fetched or self.stopped or not self._room(1):
             return False
         self.first, self.losses = None, 0
+        self.seen.update(listing.uidls.values())
         return self.slices.more(not_before, self._goes_on, PAUSES.sleep)
 
     def report(self) -> ExportReport:
@@ -129,19 +130,20 @@ class Passes:
 
     def _pass(self, session: Session) -> Listing:
         """Store what is new and selected."""
-        listing = Listing.of(session)
+        listing = Listing.of(session, self.known)
         numbers = self._of_this_run(listing)
         self.earlier.update(self.fetched)
         self.staged_all, self.fetched, self.refusals = True, {}, 0
         if self.slices.count:
             self.tally.hidden = self._hidden(set(listing.uidls.values()))
-        self.seen.update(listing.uidls.values())
         waiting = self._unknown(listing, numbers)
         self.tally.begin(len(numbers), len(waiting), skipped=0)
         self.renumbering.begin(listing)
         if sampled := self.renumbering.recognise(session, listing, waiting, self._goes_on):
             self.tally.octets += sampled
-            waiting, self.staged_all = self._unknown(listing, numbers), False
+            listing, self.staged_all = listing.compared(self.known), False
+            waiting = self._unknown(listing, numbers)
+            self.renumbering.begin(listing)
         chosen = [
             number
             for number in self.selection.admitted(listing, waiting)
@@ -168,7 +170,7 @@ class Passes:
         known = sum(map(self._holds, self.seen - self.earlier - listed))
         return self.tally.new - len(self.earlier & listed) + known
 
-    def _of_this_run(self, listing: Listing) -> list[int]:
+    def _of_this_run(self, listing: Listing) -> Sequence[int]:
         """Those that the first session listed: what comes later is the next run's."""
         if self.first is None:
             self.first = listing
@@ -177,15 +179,14 @@ class Passes:
         first = set(map(self.first.key, self.first.numbers))
         return [number for number in listing.numbers if listing.key(number) in first]
 
-    def _unknown(self, listing: Listing, numbers: list[int]) -> list[int]:
+    def _unknown(self, listing: Listing, numbers: Sequence[int]) -> list[int]:
         """Those of the messages that the dataset does not have, and those that are too large for it."""
-        known, flagged, most = self.known.uidls, self.oversized.flagged, self.oversized.most
-        uidls, sizes = listing.uidls, listing.sizes  # no call for each of a million
-        return [
-            number
-            for number in numbers
-            if (uidl := uidls.get(number)) not in known or uidl in flagged or sizes.get(number, 0) > most
-        ]
+        unknown, most, flagged = set(listing.fresh), self.oversized.most, self.oversized.flagged
+        if max(listing.sizes.values(), default=0) > most:
+            unknown.update(number for number, size in listing.sizes.items() if size > most)
+        if flagged:
+            unknown.update(number for number, uidl in listing.uidls.items() if uidl in flagged)
+        return sorted(unknown.intersection(numbers))
 
     def _holds(self, uidl: str | None) -> bool:
         """Whether the dataset has that mail."""

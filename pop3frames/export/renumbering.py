@@ -17,6 +17,7 @@ from pop3frames.client.session import Session, log
 from pop3frames.errors import POP3Error
 from pop3frames.export.selection import Listing
 from pop3frames.frames.dataset import Dataset
+from pop3frames.frames.keys import KeySet
 from pop3frames.frames.ledger import Known
 from pop3frames.frames.schema import column_name
 from pop3frames.parsing.parser import parse_headers
@@ -39,7 +40,7 @@ class Renumbering:
         self._dataset, self._known = dataset, known
         self._arrived: dict[str, str] = {}  # hashes by unique-id, since the last commit
         self._listing: Listing | None = None
-        self._listed: frozenset[str] | None = None
+        self._listed: KeySet | None = None
         self._attempts = 0
 
     def begin(self, listing: Listing) -> None:
@@ -47,15 +48,15 @@ class Renumbering:
         self._listing, self._listed = listing, None
 
     @property
-    def _ids(self) -> frozenset[str]:
+    def _ids(self) -> KeySet:
         """The unique-ids of the session at hand."""
         if self._listed is None:
-            self._listed = frozenset(self._listing.every.values() if self._listing else ())
+            self._listed = KeySet(self._listing.every.values() if self._listing else ())
         return self._listed
 
     def _stale(self) -> int:
         """How many rows have a unique-id that is not listed, or none."""
-        return len(self._known.loose) + sum(uidl not in self._ids for uidl in self._known.uidls)
+        return len(self._known.loose) + (self._listing.unlisted if self._listing else 0)
 
     # By its bytes
 

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pop3frames.errors import printable
 from pop3frames.frames.schema import column_name
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class DeletionReport:
 
     def __str__(self) -> str:
         counts = f"{len(self.confirmed)} deleted, {len(self.refused)} refused, {len(self.unknown)} unknown"
-        return f"{self.account}: {counts}"
+        return f"{printable(self.account)}: {counts}"
 
     def to_dataframe(self) -> pandas.DataFrame:
         """A row a message: its unique-id, its state and the reason."""
@@ -85,7 +86,7 @@ class ExportReport:
             counts += f", {self.skipped} skipped"
         if self.left:
             counts += f", {self.left} not reached"
-        told = f"{self.account}: {counts} ({self.octets / 1e6:.1f} MB in {self.seconds:.1f} s)"
+        told = f"{printable(self.account)}: {counts} ({self.octets / 1e6:.1f} MB in {self.seconds:.1f} s)"
         return told if self.deleted is None else f"{told}\n{self.deleted}"
 
     def _repr_html_(self) -> str:

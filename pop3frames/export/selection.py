@@ -5,13 +5,15 @@ What the dataset holds is not asked here; how a message is fetched and stored is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import compress
 from typing import Self
 
 from pop3frames.client.session import Session, log
 from pop3frames.errors import POP3ConnectionError, POP3UsageError
+from pop3frames.frames.ledger import Known
 from pop3frames.parsing.parser import parse_headers
 
 HEADERS_AHEAD = 500  # TOPs between one RETR and the next, where the date decides
@@ -21,18 +23,36 @@ MOST_HEADER_LOSSES = 2  # connections that broke in a TOP, before a run does wit
 
 @dataclass(frozen=True)
 class Listing:
-    """What one session lists, by number: unique-ids that occur once (`uidls`), `every` unique-id, octets."""
+    """What one session lists, by number: unique-ids that occur once (`uidls`), `every` unique-id, octets.
 
-    numbers: list[int]
+    Compared with what is known: `fresh` are the numbers whose unique-id was not, or that have none of their
+    own; `unlisted` says how many unique-ids are known and not listed.
+    """
+
+    numbers: Sequence[int]
     uidls: Mapping[int, str]
     every: Mapping[int, str]
     sizes: Mapping[int, int]
+    fresh: set[int]
+    unlisted: int
 
     @classmethod
-    def of(cls, session: Session) -> Self:
-        """UIDL and LIST of the session."""
-        uidls, sizes = session.usable_ids(), session.sizes()
-        return cls(session.numbers(sizes), uidls, session.unique_ids(), sizes)
+    def of(cls, session: Session, known: Known) -> Self:
+        """UIDL and LIST of the session, compared with the unique-ids that are known."""
+        every, sizes = session.unique_ids(), session.sizes()
+        lacking, met = known.uidls.sift(every.values())
+        # As many known ones as messages with them, and all others different: no unique-id is there twice.
+        others = set(map(hash, compress(every.values(), lacking))) if any(lacking) else ()
+        uidls = every if met + len(others) == len(every) else session.usable_ids()
+        numbers = session.numbers(sizes)
+        fresh = _fresh(numbers, uidls, every, lacking)
+        return cls(numbers, uidls, every, sizes, fresh, len(known.uidls) - met)
+
+    def compared(self, known: Known) -> Self:
+        """The same, as more is known by now."""
+        lacking, met = known.uidls.sift(self.every.values())
+        fresh = _fresh(self.numbers, self.uidls, self.every, lacking)
+        return replace(self, fresh=fresh, unlisted=len(known.uidls) - met)
 
     def key(self, number: int) -> str | int:
         """What a message is remembered by in one run: its unique-id, else its number, which may shift."""
@@ -41,6 +61,15 @@ class Listing:
     def octets(self, numbers: Iterable[int]) -> int:
         """LISTed octets of these messages together."""
         return sum(self.sizes.get(number, 0) for number in numbers)
+
+
+def _fresh(
+    numbers: Sequence[int], uidls: Mapping[int, str], every: Mapping[int, str], lacking: Iterable[int]
+) -> set[int]:
+    fresh = set(compress(every, lacking))
+    if len(uidls) < len(numbers):
+        fresh.update(number for number in numbers if number not in uidls)
+    return fresh
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,15 @@ def array(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(type_, len(values), [_validity(values), *buffers], children=children)
 
 
+def strings(values: Sequence[str]) -> pa.Array:
+    """Strings as an Arrow array; twice as fast as `array` where all are ASCII."""
+    joined = "".join(values)
+    if not joined.isascii():
+        return array([value.encode() for value in values], pa.string())
+    ends = _ends(map(len, values), len(values))
+    return pa.Array.from_buffers(pa.string(), len(values), [None, ends, pa.py_buffer(joined.encode())])
+
+
 def mask(keep: Iterable[bool]) -> pa.Array:
     """A boolean array for `Table.filter`."""
     bits = np.fromiter(keep, bool)
@@ -49,9 +58,12 @@ def _fixed(values: Sequence[Any], type_: pa.DataType) -> pa.Buffer:
 
 
 def _offsets(values: Sequence[Any]) -> pa.Buffer:
-    offsets = np.zeros(len(values) + 1, np.int32)
-    lengths = (len(value) if value else 0 for value in values)
-    np.cumsum(np.fromiter(lengths, np.int32, len(values)), out=offsets[1:])
+    return _ends((len(value) if value else 0 for value in values), len(values))
+
+
+def _ends(lengths: Iterable[int], count: int) -> pa.Buffer:
+    offsets = np.zeros(count + 1, np.int32)
+    np.cumsum(np.fromiter(lengths, np.int32, count), out=offsets[1:])
     return pa.py_buffer(offsets)
 
 

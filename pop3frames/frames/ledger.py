@@ -6,14 +6,15 @@ its UIDL, or its content hash where the server gave no usable UIDL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pop3frames.errors import POP3ExportError, printable
-from pop3frames.frames.columns import texts
+from pop3frames.frames.keys import KeySet
 from pop3frames.frames.parquet import storage_errors, sync_folder
 from pop3frames.frames.schema import column_name
 from pop3frames.frames.snapshot import OTHERS, Part, Snapshot, settled
@@ -33,7 +34,7 @@ def keys_of(table: pa.Table) -> Iterator[tuple[str | None, str | None]]:
 
 
 class Keys:
-    """Keys of some rows: `uidls`, all content `hashes`, and `loose`, the hashes of rows without a UIDL."""
+    """Keys of a part's rows: `uidls`, content `hashes`, and `loose`, the hashes of rows without a UIDL."""
 
     def __init__(self) -> None:
         self.uidls: set[str] = set()
@@ -48,55 +49,58 @@ class Keys:
         if uidl is not None:
             self.uidls.add(uidl)
 
-    def take(self, other: Keys) -> None:
-        """Adds the other's keys."""
-        self.uidls |= other.uidls
-        self.hashes |= other.hashes
-        self.loose |= other.loose
-
     def holds(self, uidl: str | None, content_hash: str | None) -> bool:
         if uidl is None:
             return content_hash in self.hashes
         return uidl in self.uidls or content_hash in self.loose
 
 
+@dataclass
+class Columns:
+    """Keys as parts hold them; `loose` are the content hashes of rows without a UIDL."""
+
+    uidls: list[pa.Array] = field(default_factory=list)
+    loose: list[pa.Array] = field(default_factory=list)
+    hashes: list[pa.Array] = field(default_factory=list)
+
+
 class Known:
     """What the committed parts of one account hold, read when first asked for.
 
-    `uidls` and `hashes` are sets to test membership in; `holds` applies the rule for duplicates; `refresh`
-    reads the parts that appeared since. Whatever it says is on the disk to stay: it syncs before it answers.
-    `superseded` are the files that a live part replaced and nobody has removed yet.
+    `uidls`, `hashes` and `loose` are sets to test membership in; `holds` applies the rule for duplicates;
+    `refresh` reads the parts that appeared since. Whatever it says is on the disk to stay: it syncs before it
+    answers. `superseded` are the files that a live part replaced and nobody has removed yet.
     """
 
     def __init__(self, folder: Path, account: str) -> None:
         self.folder, self.account = folder, account
         self.superseded: list[Path] = []
-        self._keys = Keys()
+        self._uidls, self._hashes, self._loose = KeySet(), KeySet(), KeySet()
         self._parts: dict[int, Part] = {}
         self._numbers: set[int] = set()  # of parts whose keys are here, and of those that they replaced
         self._fresh = False
         self._hashes_read = False
 
     @property
-    def uidls(self) -> Set[str]:
+    def uidls(self) -> KeySet:
         """Every UIDL in the committed parts."""
         self._ensure()
-        return self._keys.uidls
+        return self._uidls
 
     @property
-    def hashes(self) -> Set[str]:
+    def hashes(self) -> KeySet:
         """Every content hash in the committed parts; a second column to read, so ask only when needed."""
         self._ensure()
         if not self._hashes_read:
-            self._keys.hashes |= settled(self.folder, self._hashes_of, self._parts)
+            self._hashes.add(settled(self.folder, self._hashes_of, self._parts))
             self._hashes_read = True
-        return self._keys.hashes
+        return self._hashes
 
     @property
-    def loose(self) -> Set[str]:
+    def loose(self) -> KeySet:
         """Content hashes of rows without a UIDL."""
         self._ensure()
-        return self._keys.loose
+        return self._loose
 
     def holds(self, uidl: str | None, content_hash: str | None) -> bool:
         """True when a row with these keys would be a duplicate.
@@ -107,22 +111,26 @@ class Known:
         self._ensure()
         if uidl is None:
             return content_hash in self.hashes
-        return self._keys.holds(uidl, content_hash)
+        return uidl in self._uidls or content_hash in self._loose
 
     def clashes(self, keys: Keys) -> bool:
         """True when any row behind `keys` would be a duplicate."""
         self._ensure()
-        if not (self._keys.uidls.isdisjoint(keys.uidls) and self._keys.loose.isdisjoint(keys.hashes)):
+        if not (self._uidls.isdisjoint(keys.uidls) and self._loose.isdisjoint(keys.hashes)):
             return True
-        return bool(keys.loose) and not keys.loose.isdisjoint(self.hashes)
+        return bool(keys.loose) and not self.hashes.isdisjoint(keys.loose)
 
     def refresh(self) -> int:
         """Reads the parts that appeared since the last time; returns the highest part number, 0 for none.
 
         A part that replaced only parts read before holds their rows, and is not read, unless keys changed.
         """
-        snapshot, keys = settled(self.folder, self._read_new, self._parts)
-        self._keys.take(keys)
+        snapshot, fresh = settled(self.folder, self._read_new, self._parts)
+        self._uidls.add(fresh.uidls)
+        self._loose.add(fresh.loose)
+        self._hashes.add(fresh.hashes)
+        del fresh
+        pa.default_memory_pool().release_unused()  # or what a million keys came in stays beside them
         self._parts, self.superseded = snapshot.live, snapshot.superseded
         self._numbers.update(*({part.number, *part.replaces} for part in snapshot.live.values()))
         self._fresh = True
@@ -132,7 +140,10 @@ class Known:
         """Takes up a part that was just committed, without reading it."""
         self._parts[part.number] = part
         self._numbers.add(part.number)
-        self._keys.take(keys)
+        self._uidls.update(keys.uidls)
+        self._loose.update(keys.loose)
+        if self._hashes_read:
+            self._hashes.update(keys.hashes)
 
     def _ensure(self) -> None:
         if not self._fresh:
@@ -143,46 +154,49 @@ class Known:
             return False
         return part.renumbered or not part.replaces <= self._numbers or not part.replaces
 
-    def _read_new(self, snapshot: Snapshot) -> tuple[Snapshot, Keys]:
-        keys = Keys()
+    def _read_new(self, snapshot: Snapshot) -> tuple[Snapshot, Columns]:
+        fresh = Columns()
         if not snapshot.live.keys() <= self._numbers:
             # Their writer may have died before it synced, and a message may be deleted on our word.
             with storage_errors(f"sync {self.folder}", "Nothing was changed."):
                 make_durable(self.folder)
         for part in filter(self._is_new, snapshot.live.values()):
-            self._read_keys(part.path, keys)
+            self._read_keys(part.path, fresh)
             if self._hashes_read:
-                keys.hashes |= _hashes_in(part.path)
-        return snapshot, keys
+                fresh.hashes += _hashes_in(part.path)
+        return snapshot, fresh
 
-    def _read_keys(self, path: Path, keys: Keys) -> None:
+    def _read_keys(self, path: Path, fresh: Columns) -> None:
+        uidls: list[pa.Array] = []
         with storage_errors(f"read {path}", OTHERS), pq.ParquetFile(path) as file:
             if not {ACCOUNT, UIDL, CONTENT_HASH} <= set(file.schema.names):
                 raise POP3ExportError(f"{path} was not written by pop3frames: move it out of the dataset")
-            table = file.read([ACCOUNT, UIDL], use_threads=False)
+            accounts = set[str | None]()
             # Not from statistics: pyarrow ends the whole process when it looks at those of a damaged footer.
-            accounts = set(table.column(ACCOUNT).unique().to_pylist())
+            # In batches, and not the whole file: that leaves twice the memory to Arrow's allocator.
+            for batch in file.iter_batches(10_000, columns=[ACCOUNT, UIDL], use_threads=False):
+                accounts.update(batch.column(ACCOUNT).unique().to_pylist())
+                uidls.append(batch.column(UIDL))
         # A part in the wrong folder (copied, or names that differ only in case) would hide another's mail.
         if not accounts <= {self.account}:
             raise POP3ExportError(
                 f"{path} holds mail of another account than {printable(self.account)}: "
                 "move it to that account's folder"
             )
-        with storage_errors(f"read {path}", OTHERS):
-            keys.uidls.update(texts(table.column(UIDL)))
-            if table.column(UIDL).null_count:
-                rows = keys_of(read_part(path, [UIDL, CONTENT_HASH]))
-                keys.loose.update(digest for uidl, digest in rows if uidl is None and digest is not None)
+        fresh.uidls += uidls
+        if any(each.null_count for each in uidls):
+            rows = read_part(path, [UIDL, CONTENT_HASH])
+            fresh.loose += rows.column(CONTENT_HASH).filter(rows.column(UIDL).is_null()).chunks
 
-    def _hashes_of(self, snapshot: Snapshot) -> set[str]:
+    def _hashes_of(self, snapshot: Snapshot) -> list[pa.Array]:
         # Not of parts added since the last refresh; but what was rewritten since may hold rows of those too.
         parts = (p for p in snapshot.live.values() if p.number in self._numbers or p.replaces)
-        return set[str]().union(*(_hashes_in(part.path) for part in parts))
+        return [each for part in parts for each in _hashes_in(part.path)]
 
 
-def _hashes_in(path: Path) -> set[str]:
-    with storage_errors(f"read {path}", OTHERS):
-        return set(texts(read_part(path, [CONTENT_HASH]).column(CONTENT_HASH)))
+def _hashes_in(path: Path) -> list[pa.Array]:
+    chunks: list[pa.Array] = read_part(path, [CONTENT_HASH]).column(CONTENT_HASH).chunks
+    return chunks
 
 
 def make_durable(folder: Path) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pop3frames.frames.columns import array, mask
+from pop3frames.frames.columns import array
 from pop3frames.frames.ledger import CONTENT_HASH, UIDL, Known, keys_of
 from pop3frames.frames.parquet import storage_errors
 from pop3frames.frames.replacement import replace_parts
@@ -74,12 +75,15 @@ def _first_with(snapshot: Snapshot, names: Mapping[Key, str]) -> tuple[Part, lis
 def matching(path: Path, column: str, values: Collection[Any], names: Sequence[str]) -> list[tuple[Any, ...]]:
     """Of the rows of a part whose `column` is one of `values`, the cells `names`; times as integers."""
     found: list[tuple[Any, ...]] = []
+    encoded = [value.encode() if isinstance(value, str) else value for value in values]
+    wanted = array(encoded, SCHEMA.field(column).type)
     with storage_errors(f"read {path}", OTHERS), pq.ParquetFile(path) as file:
         there = [name for name in dict.fromkeys([column, *names]) if name in file.schema_arrow.names]
         for group in range(file.num_row_groups if column in there else 0):
-            hits = [cell in values for cell in file.read_row_group(group, [column]).column(0).to_pylist()]
-            if any(hits):
-                table = conform(file.read_row_group(group, there), names, path).filter(mask(hits))
+            cells = file.read_row_group(group, [column]).column(0).cast(wanted.type)
+            hits = pc.is_in(cells, value_set=wanted)
+            if pc.any(hits).as_py():
+                table = conform(file.read_row_group(group, there), names, path).filter(hits)
                 found += zip(*map(_cells, table.columns), strict=True)
     return found
 

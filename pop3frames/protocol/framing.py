@@ -106,6 +106,8 @@ class ReceiveBuffer:
             block = unstuff(block)
         self._start = self._searched = end + len(_EMPTY_BLOCK)
         self._stuffed, self._lines = False, 0
+        if self._start == self._end and len(self._bytes) > _SPACE:
+            self._move_to_the_front()
         return block
 
     def _count_lines(self, end: int, most: int) -> None:

@@ -35,12 +35,6 @@ def account(dovecot: Dovecot, username: str, port: int | None = None) -> Account
     return Account(ANN, "localhost", dovecot.port, username, Secret("secret"), "tls", dovecot.ca_file)
 
 
-def on_disk(dovecot: Dovecot, username: str) -> set[bytes]:
-    """What Dovecot's own files of this mailbox hold."""
-    files = (dovecot.home / "mail" / username / "Maildir").glob("[cn]*/*.lab*")
-    return {path.read_bytes().replace(b"\n", b"\r\n") for path in files}
-
-
 @pytest.mark.parametrize("verify", ["hash", "uidl"])
 def test_what_was_planned_is_gone_from_the_disk_of_the_server(
     dovecot: Dovecot, mailbox: str, folder: Path, verify: Verify
@@ -50,7 +44,7 @@ def test_what_was_planned_is_gone_from_the_disk_of_the_server(
     export_mailbox(source, folder, keep_raw=True)
     chosen = plan_deletions(source, folder)["uidl"][::3].tolist()
     report = commit_deletions(source, folder, plan_deletions(source, folder, uidls=chosen), verify=verify)
-    left = on_disk(dovecot, mailbox)
+    left = dovecot.mails(mailbox)
     assert (chosen, {}, []) == (report.confirmed, report.refused, report.unknown)
     assert {message.raw for message in MAILS} - left == {message.raw for message in MAILS[::3]}
     assert set(chosen).isdisjoint(plan_deletions(source, folder)["uidl"])
@@ -63,7 +57,7 @@ def test_an_export_that_deletes_leaves_an_empty_mailbox_and_a_whole_dataset(
     source = account(dovecot, mailbox)
     report = export_mailbox(source, folder, keep_raw=True, delete=True)
     assert report.deleted is not None
-    assert (40, set()) == (len(report.deleted.confirmed), on_disk(dovecot, mailbox))
+    assert (40, set()) == (len(report.deleted.confirmed), dovecot.mails(mailbox))
     assert {message.raw for message in MAILS} == durable(folder)
     dovecot.deliver(mailbox, [b"Subject: one more\n\nhi\n"])
     again = export_mailbox(source, folder, keep_raw=True, delete=True)
@@ -84,7 +78,7 @@ def test_a_cut_anywhere_in_a_deletion_loses_nothing(dovecot: Dovecot, mailbox: s
                 report = commit_deletions(account(dovecot, mailbox, relay.port), folder, wanted)
             except POP3ConnectionError as exc:
                 report = exc.report
-        left = on_disk(dovecot, mailbox)
+        left = dovecot.mails(mailbox)
         assert everything - left <= kept
         assert {by_uidl[uidl] for uidl in report.confirmed}.isdisjoint(left)
         assert {by_uidl[uidl] for uidl in report.refused} <= left

@@ -179,15 +179,13 @@ def test_a_failed_message_stays(folder: Path, reply: bytes) -> None:
     assert ([uidl for uidl in FIVE_IDS if uidl != "uid-00003"], [], []) == states(report)
 
 
-def test_an_oversized_message_stays_in_this_and_in_later_runs(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_oversized_message_stays_in_this_and_in_later_runs(folder: Path) -> None:
     """Its row has headers only."""
-    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     served = [mail(1), mail(2, octets=9000), mail(3)]
     with EmbeddedServer(served) as server:
-        assert (["uid-00001", "uid-00003"], [], []) == states(emptied(server, folder))
-        again = emptied(server, folder)
+        limits = Limits(message=3000)
+        assert (["uid-00001", "uid-00003"], [], []) == states(emptied(server, folder, limits=limits))
+        again = emptied(server, folder, limits=limits)
         assert ["uid-00002"] == left(server)
     assert (["uid-00002"], "uid-00002") == (states(again)[1], again.failed[0].uidl)
 

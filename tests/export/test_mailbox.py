@@ -31,7 +31,8 @@ from lab.scripted import LOGIN, QUIT, ScriptedServer
 
 from pop3frames.errors import POP3UsageError
 from pop3frames.export import passes
-from pop3frames.export.mailbox import ExportReport, export_mailbox
+from pop3frames.export.mailbox import export_mailbox
+from pop3frames.export.report import DeletionReport, ExportReport
 from pop3frames.frames.dataset import Dataset
 from pop3frames.protocol.grammar import Limits
 from pop3frames.server.embedded import EmbeddedServer
@@ -215,14 +216,11 @@ def test_a_mail_that_cannot_be_read_is_a_row_that_says_so(folder: Path, raw: byt
     assert (raw, said) == (bad["raw"], bad["parseError"])
 
 
-def test_an_oversized_message_is_a_flagged_row_that_counts_as_failed(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_oversized_message_is_a_flagged_row_that_counts_as_failed(folder: Path) -> None:
     """It is never RETRed; its row has the header's columns and the LISTed size, no body and no hash."""
-    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     served = [mail(1), mail(2, octets=9000), mail(3)]
     with EmbeddedServer(served) as server, Relay(server.port) as relay:
-        account = account_at(relay.port, server.password)
+        account = account_at(relay.port, server.password, limits=Limits(message=3000))
         report = export_mailbox(account, folder, keep_raw=True)
         again = export_mailbox(account, folder, keep_raw=True)
         assert b"RETR 2" not in relay.capture
@@ -234,11 +232,8 @@ def test_an_oversized_message_is_a_flagged_row_that_counts_as_failed(
     assert (None, None, None) == (big["textBody"], big["contentHash"], big["raw"])
 
 
-def test_an_oversized_message_whose_header_is_refused_too_is_only_reported(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_oversized_message_whose_header_is_refused_too_is_only_reported(folder: Path) -> None:
     """No row, so that the next run tries again."""
-    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     script = [
         *LOGIN,
         ("UIDL", block([b"1 small", b"2 big"])),
@@ -248,7 +243,8 @@ def test_an_oversized_message_whose_header_is_refused_too_is_only_reported(
         QUIT,
     ]
     with ScriptedServer(script) as server:
-        assert (2, 1, 0, 1, 0) == counts(export_mailbox(account_at(server.port), folder))
+        account = account_at(server.port, limits=Limits(message=3000))
+        assert (2, 1, 0, 1, 0) == counts(export_mailbox(account, folder))
     assert ["small"] == stored(folder)
 
 
@@ -309,6 +305,13 @@ def test_a_report_is_one_sentence_with_all_its_counts() -> None:
     )
     done = ExportReport(ANN, 5, 2, 3, (), 0, 0, (), 0.0)
     assert "ann@example.org: 5 listed: 2 new, 3 known, 0 failed (0.0 MB in 0.0 s)" == str(done)
+
+
+def test_a_report_prints_its_account_so_that_it_cannot_forge_a_line() -> None:
+    """Whoever names an account names it himself; but names come from files, too."""
+    deleted = DeletionReport("ann\r\nbob\x1b[2J")
+    report = ExportReport(deleted.account, 0, 0, 0, (), 0, 0, (), 0.0, deleted)
+    assert all(line.startswith("ann\\r\\nbob\\x1b[2J: ") for line in str(report).split("\n"))
 
 
 def test_a_dataset_in_an_object_store_is_refused_before_anything_is_sent() -> None:

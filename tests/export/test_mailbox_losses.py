@@ -159,26 +159,20 @@ def test_a_message_larger_than_announced_is_skipped_and_named(folder: Path) -> N
     assert ids(four[1:]) == stored(folder)
 
 
-def test_an_oversized_message_stays_failed_when_the_connection_is_lost_later(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_oversized_message_stays_failed_when_the_connection_is_lost_later(folder: Path) -> None:
     """Its flagged row does not turn it into a known one in the next session, and is there once."""
-    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     served = [mail(1), mail(2, octets=9000), mail(3), mail(4)]
     with EmbeddedServer(served, faults=[Drop("RETR", octets=200, message=4, nth=1)]) as server:
-        report = export_mailbox(account_of(server), folder)
+        report = export_mailbox(account_of(server, limits=Limits(message=3000)), folder)
     assert (4, 3, 0, 1, 0) == counts(report)
     assert [2] == [failure.number for failure in report.failed]
     assert ids(served) == stored(folder)
 
 
-def test_a_header_that_breaks_the_connection_does_not_stop_the_run(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_header_that_breaks_the_connection_does_not_stop_the_run(folder: Path) -> None:
     """TOP of the oversized message is tried once; without a row it only counts as failed."""
-    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     with EmbeddedServer([mail(1), mail(2, octets=9000), mail(3)], faults=[Drop("TOP", octets=20)]) as server:
-        report = export_mailbox(account_of(server), folder)
+        report = export_mailbox(account_of(server, limits=Limits(message=3000)), folder)
     assert (3, 2, 0, 1, 0) == counts(report)
     assert ["uid-00001", "uid-00003"] == stored(folder)
 

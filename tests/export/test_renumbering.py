@@ -187,16 +187,14 @@ def test_export_with_deletion_fetches_each_renumbered_mail_before_it_goes(folder
     assert {message.raw for message in mails(30)} == durable(folder)
 
 
-def test_the_row_of_a_mail_too_large_to_fetch_is_renumbered_too(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_row_of_a_mail_too_large_to_fetch_is_renumbered_too(folder: Path) -> None:
     """It has no hash: the hint alone tells, once the sample has confirmed the others. It counts as failed."""
-    monkeypatch.setattr("pop3frames.export.oversized.DEFAULT_LIMITS", Limits(message=3000))
     box = [mail(1, octets=9000), *mails(9)[1:]]
     with EmbeddedServer(box) as server:
-        assert (9, 8, 0, 1, 0) == counts(export_mailbox(account_of(server), folder))
+        account = account_of(server, limits=Limits(message=3000))
+        assert (9, 8, 0, 1, 0) == counts(export_mailbox(account, folder))
         server.maildrop.rearrange(migrated)
-        assert (9, 0, 8, 1, 0) == counts(export_mailbox(account_of(server), folder))
+        assert (9, 0, 8, 1, 0) == counts(export_mailbox(account, folder))
     assert ids(migrated(box)) == stored(folder)
 
 

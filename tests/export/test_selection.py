@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from export.deletion_oracle import left
@@ -15,12 +16,17 @@ from hypothesis import strategies as st
 from lab.relay import Relay
 from lab.scripted import QUIT, ScriptedServer
 
+from pop3frames.client.pop3 import POP3
+from pop3frames.client.session import Session
 from pop3frames.errors import POP3UsageError
 from pop3frames.export import selection
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.export.progress import Progress
 from pop3frames.export.report import DeletionReport, ExportReport, FailedMessage
+from pop3frames.export.selection import Listing
 from pop3frames.frames.dataset import Dataset
+from pop3frames.frames.ledger import Known
+from pop3frames.protocol.listings import parse_sizes, parse_unique_ids
 from pop3frames.server.embedded import EmbeddedServer
 from pop3frames.server.faults import Drop, Lie, Say
 from pop3frames.server.features import Features
@@ -45,6 +51,48 @@ def asked(relay: Relay, verb: bytes = b"RETR") -> list[int]:
     """The numbers that were RETRed through the relay, in their order."""
     lines = b"".join(map(bytes, relay.from_clients)).split(b"\r\n")
     return [int(line.split()[1]) for line in lines if line.startswith(verb + b" ")]
+
+
+# What is listed, against what is known
+
+
+class Told(Session):
+    """A session that has asked: UIDL and LIST answered with these blocks."""
+
+    def __init__(self, uidls: bytes, sizes: bytes) -> None:
+        super().__init__(client=Mock(spec=POP3))
+        self._uidls, self._sizes = parse_unique_ids(uidls), parse_sizes(sizes)
+
+    def sizes(self) -> Mapping[int, int]:
+        return self._sizes
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    uidls=st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "?"]), max_size=6),
+    extra=st.sampled_from([-1, 0, 0, 0, 1]),
+    known=st.lists(st.sampled_from("abcdef"), unique=True),
+    more=st.lists(st.sampled_from("abcdef")),
+)
+def test_a_listing_knows_which_of_its_messages_are_fresh(
+    uidls: list[str], extra: int, known: list[str], more: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Those with a unique-id of their own that is not known, and those without; "?" is a line without one."""
+    numbered = dict(enumerate(uidls, 1))
+    told = "".join(f"{number} {uidl}\r\n" if uidl != "?" else "?\r\n" for number, uidl in numbered.items())
+    count = max(0, len(uidls) + extra)
+    sizes = "".join(f"{number} 100\r\n" for number in range(1, count + 1))
+    ledger = Known(tmp_path_factory.mktemp("none") / "there", "ann")
+    ledger.uidls.update(known)
+    listed = Listing.of(Told(told.encode(), sizes.encode()), ledger)
+    own = {number: uidl for number, uidl in numbered.items() if uidl != "?" and uidls.count(uidl) == 1}
+    numbers = sorted({*range(1, count + 1), *(number for number, uidl in numbered.items() if uidl != "?")})
+    for holds in (set(known), {*known, *more}):
+        assert (numbers, own) == (list(listed.numbers), dict(listed.uidls))
+        assert {number for number in numbers if own.get(number, "?") not in holds} == listed.fresh
+        assert len(holds - set(uidls)) == listed.unlisted
+        ledger.uidls.update(more)
+        listed = listed.compared(ledger)
 
 
 # What cannot be meant

@@ -39,14 +39,26 @@ def _progress(faults: int) -> Callable[[Outcome], None]:
 
     def told(total: Outcome) -> None:
         seconds = time.monotonic() - started
-        if seconds - last[0] >= 5:
+        if seconds - last[0] >= 5 and total.faults:
             last[0] = seconds
-            broken = sum(map(len, vars(total.wrong).values()))
-            print(
-                f"\r{total.faults} of {faults} faults, {seconds:.0f} s, {broken} wrong ", end="", flush=True
-            )
+            left = seconds / total.faults * max(0, faults - total.faults) / 60
+            line = f"{total.faults:,} of {faults:,} faults, {_broken(total)} wrong, some {left:.0f} min to go"
+            print(f"\r{line:79}", end="", flush=True)
 
     return told
+
+
+def _broken(outcome: Outcome) -> int:
+    return sum(map(len, vars(outcome.wrong).values()))
+
+
+def verdict(total: Outcome) -> str:
+    """The last line: what all of it proves."""
+    done = f"{total.faults:,} faults in {total.runs:,} runs"
+    if not total.wrong:
+        return f"{done}: nothing was lost, doubled, wrongly deleted or reported untruly."
+    found = ", ".join(f"{name.replace('_', ' ')} {len(each)}" for name, each in vars(total.wrong).items())
+    return f"{done}, and the promise is BROKEN: {found}. The cases stand above; the same seed repeats them."
 
 
 def table(found: dict[str, Outcome]) -> str:
@@ -55,8 +67,7 @@ def table(found: dict[str, Outcome]) -> str:
     lines = [f"\n\n{'script':52}{'runs':>8}{'faults':>8}{'wrong':>7}"]
     for title, outcome in found.items():
         total += outcome
-        broken = sum(map(len, vars(outcome.wrong).values()))
-        lines.append(f"{title:52}{outcome.runs:8}{outcome.faults:8}{broken:7}")
+        lines.append(f"{title:52}{outcome.runs:8}{outcome.faults:8}{_broken(outcome):7}")
     by_kind, by_call = Counter[str](), Counter[str]()
     for (kind, call), times in total.struck.items():
         by_kind[kind] += times
@@ -64,9 +75,7 @@ def table(found: dict[str, Outcome]) -> str:
     for name, counter in (("kind of fault", by_kind), ("call", by_call), ("end", total.ended)):
         lines += ["", *(f"{each:52}{times:8}" for each, times in counter.most_common()), f"({name})"]
     words = [each for found in vars(total.wrong).values() for each in found]
-    lines += ["", *words[:50], f"{total.runs} runs, {total.faults} faults"]
-    lines += [f"{name.replace('_', ' ')}: {len(each)}" for name, each in vars(total.wrong).items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *words[:50], verdict(total)])
 
 
 if __name__ == "__main__":

@@ -54,9 +54,10 @@ class Kind:
 
 def _after(strike: Callable[[], None]) -> Callable[[Call], Any]:
     def made_first(call: Call) -> Any:
-        result = call()
-        strike()
-        return result
+        try:
+            return call()
+        finally:  # also where it fails: a file that is gone already cannot be removed, and nobody minds
+            strike()
 
     return made_first
 
@@ -179,6 +180,9 @@ class Injector:
 
             def read(self, *args: Any, **options: Any) -> Any:
                 return step("read", lambda: super(Watched, self).read(*args, **options))
+
+            def iter_batches(self, *args: Any, **options: Any) -> Any:
+                return step("read", lambda: super(Watched, self).iter_batches(*args, **options))
 
             def read_row_group(self, *args: Any, **options: Any) -> Any:
                 return step("read", lambda: super(Watched, self).read_row_group(*args, **options))

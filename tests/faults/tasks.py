@@ -99,8 +99,9 @@ def _told(report: ExportReport | DeletionReport | None) -> Any:
 
 
 def _account(job: Job) -> Any:
+    settings = {"username": "user", "pipelining": None, "timeout": 5}
     return account_at(
-        job["port"], job["password"], pipelining=job.get("pipelining"), timeout=job.get("timeout", 5)
+        job["port"], job["password"], **{name: job.get(name, usual) for name, usual in settings.items()}
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -56,6 +57,7 @@ def main(without: list[str]) -> None:
         MUTANTS[without[0]].take_away()
     from faults.tasks import is_harmless, perform, start, warm_up
 
+    logging.getLogger("pop3frames").setLevel(logging.ERROR)  # it warns of every fault, and rightly
     with tempfile.TemporaryDirectory() as folder:
         warm_up(Path(folder))
     gc.collect()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pop3frames.frames.columns import array, mask, texts
+from pop3frames.frames.columns import array, mask, strings, texts
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -51,6 +51,13 @@ def test_any_values_give_the_array_that_pyarrow_gives(
     """Nulls, empty cells, characters of one to four bytes, no rows at all."""
     rows = data.draw(st.lists(values, max_size=20))
     _same(pa.array(rows, type_), array(_bytes(rows), type_))
+
+
+@settings(deadline=None)
+@given(st.lists(TEXT) | st.lists(st.text("ab")))
+def test_strings_give_the_array_that_pyarrow_gives(values: list[str]) -> None:
+    """ASCII and not, empty ones, none at all."""
+    _same(pa.array(values, pa.string()), strings(values))
 
 
 @settings(deadline=None)

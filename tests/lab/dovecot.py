@@ -212,6 +212,16 @@ class Dovecot:
             path.write_bytes(stored)
             self._own(path)
 
+    def mails(self, name: str) -> set[bytes]:
+        """What its own files of this mailbox hold, with CRLF line ends."""
+        folder = self.home / "mail" / name / "Maildir"
+        while True:  # a session that ends renames files for a while: what was seen is now seen, or gone
+            paths = sorted(folder.glob("[cn]*/*.lab*"))
+            with contextlib.suppress(FileNotFoundError):
+                found = {path.read_bytes().replace(b"\n", b"\r\n") for path in paths}
+                if paths == sorted(folder.glob("[cn]*/*.lab*")):
+                    return found
+
     def token(self, name: str, seconds: int = 3600, key: bytes = _TOKEN_KEY) -> str:
         """A JWT (RFC 7519) for this user, good for so many seconds; another `key`: a forged one."""
         now = int(time.time())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -208,6 +209,18 @@ def test_clearing_forgets_what_came_and_where_the_search_was() -> None:
     buffer.feed(b"+OK\r\n")
 
     assert (b"+OK\r\n", 0) == (buffer.take_line(100), len(buffer))
+
+
+def test_what_a_large_block_needed_is_given_back_when_it_is_taken() -> None:
+    """Not when something comes next: a listing of a million is looked at for a while."""
+    buffer = ReceiveBuffer()
+    tracemalloc.start()
+    buffer.feed((b"x" * 62 + b"\r\n") * 100_000 + b".\r\n")
+    block = buffer.take_block(MANY)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 6_400_000 == len(block or b"")
+    assert kept < 7_000_000
 
 
 @settings(deadline=None)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lab import cpu
 
 from pop3frames.errors import POP3ProtocolError
+from pop3frames.protocol.framing import joined
 from pop3frames.protocol.grammar import Limits
-from pop3frames.protocol.listings import parse_capabilities, parse_sizes, parse_stat, parse_unique_ids
+from pop3frames.protocol.listings import (
+    parse_capabilities,
+    parse_sizes,
+    parse_stat,
+    parse_unique_ids,
+)
+from pop3frames.protocol.numbered import Numbered
 
 LISTLIKE = st.lists(
     st.binary(max_size=20)
@@ -74,7 +82,7 @@ def test_a_stat_that_is_no_stat_is_a_typed_error(status: bytes) -> None:
 )
 def test_sizes_are_read_from_the_lines_that_have_them(lines: list[bytes], expected: dict[int, int]) -> None:
     """A line that cannot be read costs its entry and no more; listed twice, the first counts."""
-    assert expected == parse_sizes(lines)
+    assert expected == parse_sizes(joined(lines))
 
 
 @pytest.mark.parametrize(
@@ -95,13 +103,13 @@ def test_unique_ids_are_read_from_the_lines_that_have_them(
     lines: list[bytes], expected: dict[int, str]
 ) -> None:
     """0x21 to 0x7E (RFC 1939 section 7); the same id twice is for the caller to notice."""
-    assert expected == parse_unique_ids(lines)
+    assert expected == parse_unique_ids(joined(lines))
 
 
 def test_a_unique_id_may_be_as_long_as_its_limit() -> None:
     """255 by default: the RFC says 70, servers differ."""
-    assert {1: "x" * 255} == parse_unique_ids([b"1 " + b"x" * 255, b"2 " + b"x" * 256])
-    assert {1: "xx"} == parse_unique_ids([b"1 xx", b"2 xxx"], Limits(unique_id=2))
+    assert {1: "x" * 255} == parse_unique_ids(joined([b"1 " + b"x" * 255, b"2 " + b"x" * 256]))
+    assert {1: "xx"} == parse_unique_ids(joined([b"1 xx", b"2 xxx"]), Limits(unique_id=2))
 
 
 @pytest.mark.parametrize(
@@ -127,12 +135,68 @@ def test_capabilities_are_names_in_upper_case_with_arguments_as_they_came(
 @given(LISTLIKE)
 def test_any_lines_give_entries_that_can_be_used(lines: list[bytes]) -> None:
     """Never an exception; numbers in range, ids printable ASCII, sizes not negative."""
-    sizes, ids = parse_sizes(lines), parse_unique_ids(lines)
+    sizes, ids = parse_sizes(joined(lines)), parse_unique_ids(joined(lines))
 
     assert all(1 <= number < 2**31 for number in [*sizes, *ids])
     assert all(size >= 0 for size in sizes.values())
     assert all(each.isascii() and each.isprintable() and " " not in each for each in ids.values())
     assert all(name == name.upper() for name in parse_capabilities(lines))
+
+
+NEARLY_PLAIN = st.lists(
+    st.tuples(
+        st.sampled_from([None] * 20 + [b"1", b"7", b"01", b"+1", b"1_0", b"0", b"99999999999"]),
+        st.sampled_from([b" "] * 20 + [b"  ", b"\t", b"", b"\x0b"]),
+        st.sampled_from([b"120", b"0", b"9999999999", b"whqtswO00WBw418f9t5JxYwZ"] * 5)
+        | st.sampled_from(
+            [b"", b"x y", b"1 ", b"00000000120", b"1_0", b"x" * 256, b"\x7f", b"\xa0", b"1\n", b"\r"]
+        ),
+    ),
+    max_size=9,
+).map(lambda rows: joined([(n or b"%d" % at) + gap + end for at, (n, gap, end) in enumerate(rows, 1)]))
+
+
+@pytest.mark.parametrize("parse", [parse_sizes, parse_unique_ids])
+@pytest.mark.parametrize("piece", [1, 1 << 20])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(block=NEARLY_PLAIN | LISTLIKE.map(joined))
+def test_a_plain_listing_is_read_as_any_other(
+    parse: Callable[[bytes], Mapping[int, object]], piece: int, block: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One more line, that cannot be read, and it is read line by line: the entries are the same."""
+    monkeypatch.setattr("pop3frames.protocol.listings._PIECE", piece)
+    plain, odd = parse(block), parse(block + b"?\r\n")
+    assert type(odd) is dict
+    assert odd == plain
+    assert list(odd.items()) == list(plain.items())
+    assert list(odd.values()) == list(plain.values()) == [plain[number] for number in plain]
+
+
+@pytest.mark.parametrize("parse", [parse_sizes, parse_unique_ids])
+def test_a_plain_listing_is_read_like_a_dict(parse: Callable[[bytes], Mapping[int, object]]) -> None:
+    """By numbers only, from 1; and whatever equals one, as with a dict."""
+    listing = parse(b"1 120\r\n2 121\r\n3 122\r\n")
+    assert isinstance(listing, Numbered)
+    assert ("122", 3, range(1, 4)) == (str(listing[3]), len(listing), listing.numbers)
+    assert (True, True, True) == (1 in listing, 1.0 in listing, listing.get(True) == listing[1])
+    for missing in (0, -1, 4, "1", None, 1.5):
+        assert missing not in listing
+        assert listing.get(missing) is None  # type: ignore[call-overload]
+        with pytest.raises(KeyError):
+            listing[missing]  # type: ignore[index]
+
+
+def test_a_plain_listing_costs_little_more_than_its_octets() -> None:
+    """As a dict it would be five times as much: a million unique-ids fit where others have a tenth."""
+    block = b"".join(b"%d %032x\r\n" % (number, number) for number in range(1, 30_001))
+    parse_unique_ids(block[: block.index(b"9 ")])
+    tracemalloc.start()
+    listing = parse_unique_ids(block)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 30_000 == len(listing)
+    assert [f"{number:032x}" for number in (1, 9_999, 30_000)] == [listing[n] for n in (1, 9_999, 30_000)]
+    assert kept < len(block)
 
 
 @settings(deadline=None)
@@ -147,7 +211,14 @@ def test_any_status_is_a_stat_or_a_typed_error(status: bytes) -> None:
     assert octets >= 0
 
 
-@pytest.mark.parametrize("parse", [parse_sizes, parse_unique_ids, parse_capabilities])
+@pytest.mark.parametrize(
+    "parse",
+    [
+        lambda lines: parse_sizes(joined(lines)),
+        lambda lines: parse_unique_ids(joined(lines)),
+        parse_capabilities,
+    ],
+)
 @pytest.mark.parametrize("fill", [b"x", b" ", b"1", b"1 "])
 def test_a_long_line_costs_time_in_proportion(parse: Callable[[list[bytes]], object], fill: bytes) -> None:
     """No pattern goes over it again and again."""

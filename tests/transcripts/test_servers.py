@@ -13,6 +13,7 @@ import pytest
 from pop3frames.client.credentials import Secret
 from pop3frames.client.pop3 import POP3
 from pop3frames.errors import POP3AuthenticationError, POP3ProtocolError
+from pop3frames.protocol.framing import joined
 from pop3frames.protocol.listings import parse_sizes, parse_unique_ids
 from pop3frames.transcripts.recorder import Recorder
 from pop3frames.transcripts.replay import Chunk, ReplayedPOP3, replay
@@ -154,12 +155,12 @@ def check(client: ReplayedPOP3, server: Server) -> None:
 
 def listed(client: POP3) -> dict[int, int]:
     """Sizes by number."""
-    return parse_sizes(client.list()[1])
+    return parse_sizes(joined(client.list()[1]))
 
 
 def identified(client: POP3) -> dict[int, str]:
     """Unique-ids by number."""
-    return parse_unique_ids(client.uidl()[1])
+    return parse_unique_ids(joined(client.uidl()[1]))
 
 
 @pytest.mark.parametrize("cut", ["one octet", "whole", "by chance"])
