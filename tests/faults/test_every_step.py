@@ -27,8 +27,10 @@ from itertools import chain, islice
 from pathlib import Path
 
 import pytest
+from faults.__main__ import table
 from faults.campaign import Outcome, carry_out, fair_share, place, storms
 from faults.injection import KINDS
+from faults.law import Wrong
 from faults.scripts import SCRIPTS
 from faults.warm import Warm
 
@@ -86,4 +88,15 @@ def test_make_faults_prints_what_became_of_them() -> None:
     )
     assert 0 == done.returncode, done.stderr
     assert "export of a new mailbox" in done.stdout
-    assert done.stdout.endswith("lost: 0\ndoubled: 0\nwrongly deleted: 0\nuntrue: 0\n")
+    assert done.stdout.endswith(" runs: nothing was lost, doubled, wrongly deleted or reported untruly.\n")
+
+
+def test_make_faults_ends_in_a_sentence_that_says_what_was_broken() -> None:
+    """And the case stands above it."""
+    found = {"compact": Outcome(runs=3, wrong=Wrong(lost=["case 7: a mail is nowhere"]))}
+    *_, case, last = table(found).split("\n")
+    assert "case 7: a mail is nowhere" == case
+    assert (
+        "0 faults in 3 runs, and the promise is BROKEN: lost 1, doubled 0, wrongly deleted 0, untrue 0."
+        in last
+    )
