@@ -113,7 +113,7 @@ class POP3ProtocolHandler(Connection):
             self._see(session)
             sizes, usable = session.sizes(), session.usable_ids()
             numbers = session.numbers(sizes) if message_ids is None else [_plain(n) for n in message_ids]
-            for number, header in session.headers(numbers):
+            for number, header in session.headers(numbers, sizes):
                 if isinstance(header, bytes):
                     size = sizes.get(number, len(header))
                     yield header_row(

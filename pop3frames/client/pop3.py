@@ -145,9 +145,18 @@ class POP3(Authorization):
         """
         return self._pipeline(grammar.RETR, ((number,) for number in numbers), sizes or {})
 
-    def top_many(self, numbers: Iterable[int], howmuch: int = 0) -> Replies:
-        """A reply for each number, in that order, with the header and `howmuch` lines in `reply.block`."""
-        return self._pipeline(grammar.TOP, ((number, howmuch) for number in numbers), {})
+    def top_many(
+        self, numbers: Iterable[int], howmuch: int = 0, sizes: Mapping[int, int] | None = None
+    ) -> Replies:
+        """A reply for each number, in that order, with the header and `howmuch` lines in `reply.block`.
+
+        `sizes`, as LIST told them, show where a mail was cut: what followed is nobody's header.
+        """
+        asked, listed = list(numbers), sizes or {}
+        # The window goes without sizes: of a large mail, too, only the header comes.
+        replies = self._pipeline(grammar.TOP, ((number, howmuch) for number in asked), {})
+        for number, reply in zip(asked, replies, strict=True):
+            yield self._whole(reply, listed.get(number, 0))
 
     def dele_many(self, numbers: Iterable[int]) -> Replies:
         """A reply for each number, in that order: marked where `reply.ok`."""

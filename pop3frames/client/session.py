@@ -223,7 +223,7 @@ class Session:
                 return reply.block
             return _block(self.client.top(number, lines))
 
-    def headers(self, numbers: Sequence[int]) -> Iterator[Fetched]:
+    def headers(self, numbers: Sequence[int], sizes: Mapping[int, int]) -> Iterator[Fetched]:
         """Number and header block (TOP 0), or why there is none; to look at, never for a hash or a key."""
         if not self._is_ours:
             for number in numbers:
@@ -233,7 +233,7 @@ class Session:
                     yield number, exc
             return
         with self.typed_errors("TOP"):
-            for number, reply in zip(numbers, self.client.top_many(numbers), strict=True):
+            for number, reply in zip(numbers, self.client.top_many(numbers, 0, sizes), strict=True):
                 yield number, reply.error() if reply.block is None else reply.block
 
     def delete(self, number: int) -> None:

@@ -56,7 +56,7 @@ class Passes:
     tally: Tally = field(default_factory=Tally)
     culprits: Culprits = field(default_factory=Culprits)
     stopped: bool = False
-    staged_all: bool = True  # whether every RETR of the session at hand became a row
+    staged_all: bool = True  # whether every RETR of the session at hand became a row, and stayed one
     fetched: dict[str, str | None] = field(default_factory=dict)  # SHA-256 of those RETRed in this session
     earlier: set[str] = field(default_factory=set)  # unique-ids fetched in the sessions before
     seen: set[str] = field(default_factory=set)  # unique-ids listed in the sessions that hid their mail
@@ -227,6 +227,8 @@ class Passes:
             if self.attachments is not None:
                 self.attachments.sync_before(self.writer)
             commit = self.writer.commit()
+            if commit is None or commit.dropped:  # rows that are there already, perhaps without their bytes
+                self.staged_all = False
             self.tally.new += max(0, commit.rows - flags) if commit else 0
             self.tally.staged = 0
 

@@ -115,7 +115,7 @@ class Renumbering:
         hints: dict[bytes, list[int]] = {}
 
         def look(numbers: Iterable[int]) -> bool:
-            for number, header in session.headers(list(numbers)):
+            for number, header in session.headers(list(numbers), listing.sizes):
                 if isinstance(header, bytes):
                     hints.setdefault(_shown(header, listing.sizes.get(number)), []).append(number)
                 if not goes_on():

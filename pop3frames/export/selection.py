@@ -142,7 +142,7 @@ class Ages:
         if self.selection.since is None:
             return numbers
         found: list[int] = []
-        for number, header in self._headers(session, numbers):
+        for number, header in self._headers(session, listing, numbers):
             if header is None or not self.selection.is_old(parse_headers(header).received_at):
                 found.append(number)
             elif number in listing.uidls:
@@ -151,7 +151,9 @@ class Ages:
                 break
         return found
 
-    def _headers(self, session: Session, numbers: list[int]) -> Iterator[tuple[int, bytes | None]]:
+    def _headers(
+        self, session: Session, listing: Listing, numbers: list[int]
+    ) -> Iterator[tuple[int, bytes | None]]:
         """Number and header, or None where there is none; ahead of the replies once one was good."""
         done = 0
         while done < len(numbers):
@@ -161,7 +163,7 @@ class Ages:
                 return
             some = numbers[done:] if self._proven else numbers[done : done + 1]
             try:
-                for number, header in session.headers(some):
+                for number, header in session.headers(some, listing.sizes):
                     done += 1
                     good = isinstance(header, bytes)
                     self._proven, self._refused = self._proven or good, 0 if good else self._refused + 1

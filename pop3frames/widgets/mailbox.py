@@ -114,7 +114,7 @@ class Mailbox(Guarded):
         with self.session() as session:
             sizes, usable = session.sizes(), session.usable_ids()
             facts, numbers = facts_of(session, sizes), session.numbers(sizes)
-            for number, header in session.headers(numbers):
+            for number, header in session.headers(numbers, sizes):
                 job.go_on()
                 known = (
                     header if isinstance(header, bytes) else b""

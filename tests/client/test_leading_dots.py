@@ -57,6 +57,26 @@ def test_nothing_where_octets_were_told_of_ends_the_session(
     assert client.ended
 
 
+@pytest.mark.parametrize("pipelining", [None, False])
+def test_a_mail_that_plays_the_next_reply_shifts_no_header(
+    dovecot: Dovecot, dovecot_user: str, pipelining: bool | None
+) -> None:
+    """TOP is not stuffed there either: what is shown under a number may be marked, or skipped as too old."""
+    dovecot.deliver(dovecot_user, [REAL[0], FORGED, *REAL[1:]])
+    shown: list[tuple[int, str | None]] = []
+    rows = to(dovecot.port, dovecot_user, pipelining=pipelining).iter_headers()
+    with pytest.raises(POP3ProtocolError):
+        shown.extend((row.message_id, row.subject) for row in rows)
+    assert [(1, "real 2")] == [each for each in shown if each != (2, None)]
+
+
+def test_an_empty_mail_has_an_empty_header() -> None:
+    """And those behind it have theirs."""
+    with EmbeddedServer([b"", b"Subject: x\r\n\r\n"], username="ann", password="secret") as server:
+        rows = list(to(server.port, "ann").iter_headers())
+    assert [(1, None), (2, "x")] == [(row.message_id, row.subject) for row in rows]
+
+
 def test_an_empty_mail_is_empty() -> None:
     """Where nobody tells of octets."""
     with EmbeddedServer([b"", b"Subject: x\r\n\r\n"], username="ann", password="secret") as server:

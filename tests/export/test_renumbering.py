@@ -369,6 +369,22 @@ def test_where_quit_hides_mail_a_sample_keeps_the_run_from_it(folder: Path) -> N
         assert 9 == len(server.maildrop)
 
 
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_where_quit_hides_mail_a_row_without_its_bytes_keeps_the_run_from_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """EXPIRE 0: known by its bytes, the mail gets no second row, and the first never had the bytes."""
+    monkeypatch.setattr("pop3frames.export.renumbering.MOST_ATTEMPTS", 0)  # no hint: all of it is fetched
+    box = mails(count)
+    with EmbeddedServer(box) as server:
+        export_mailbox(account_of(server), folder)
+    gmail = Features(expire=0, removes_retrieved=True)
+    with EmbeddedServer(migrated(box), features=gmail) as server:
+        export_mailbox(account_of(server), folder, keep_raw=True)
+        assert [None] * count == Dataset(folder).to_table(["raw"]).column(0).to_pylist()
+        assert count == len(server.maildrop)
+
+
 # The law
 
 
