@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import trustme
 from export.mailboxes import account_of, mail, mails
-from widgets.looking import SECONDS, listed, place
+from widgets.looking import SECONDS, Place, listed, place
 
 from pop3frames.errors import POP3AuthenticationError, POP3CommandError, POP3UsageError
 from pop3frames.server.embedded import EmbeddedServer
@@ -14,6 +18,7 @@ from pop3frames.server.faults import Rearrange, Say, migrated
 from pop3frames.server.features import Features
 from pop3frames.server.maildrop import StoredMessage
 from pop3frames.widgets import mailbox as mailbox_module
+from pop3frames.widgets.facts import Facts
 from pop3frames.widgets.jobs import Cancelled, Job
 from pop3frames.widgets.mailbox import PREVIEW_LINES, Look, Mailbox
 
@@ -89,17 +94,21 @@ def test_a_check_names_the_ways_in_that_a_server_tells() -> None:
         assert not [each for each in _facts(where).sentences() if "lets in" in each]
 
 
-def test_a_check_says_how_a_session_is_encrypted(certificate: Certificate) -> None:
+def test_a_check_says_how_a_session_is_encrypted(tmp_path: Path) -> None:
     """And in plain text over a network, what could be done about it."""
-    with place(3, certificate=certificate) as where:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with place(3, context=context, features=Features(plaintext=True)) as where:
         facts = _facts(where)
+        safe = account_of(where.server, encryption="tls", cafile=str(tmp_path / "ca.pem"))
+        assert "encrypted (TLSv1.3), certificate checked" in Mailbox(safe).check().wait(SECONDS).sentences()
     assert (facts.tls, facts.offers_tls) == (None, True)
     assert "it is this machine" in facts.sentences()[1]
     far = replace(facts, local=False)
     assert "choose “STLS, or failure”" in far.sentences()[1]
     assert far.sentences()[1].startswith("NOT ENCRYPTED")
     assert "choose" not in replace(far, offers_tls=False).sentences()[1]
-    assert replace(far, tls="TLSv1.3").sentences()[1] == "encrypted (TLSv1.3), certificate checked"
 
 
 def _facts(where: Place) -> Facts:

@@ -270,14 +270,12 @@ class View {
     this.store = store;
     this.id = `p3f-list-${++views}`;
     this.rows = new Map(); // position in the order -> its element
-    this.root = element("div", "p3f p3f-list", { "data-lm-suppress-shortcuts": "true" });
+    this.root = element("div", "p3f p3f-list");
     this.root.append(this.makeBar(), this.makeTable(), this.makeStatus());
     el.append(this.root);
     this.onChange = () => this.draw();
     store.listeners.add(this.onChange);
-    for (const name of ["keydown", "keyup", "keypress"]) {
-      this.root.addEventListener(name, (event) => event.stopPropagation());
-    }
+    keepKeys(this.root);
     this.resized = new ResizeObserver(() => this.measure());
     this.resized.observe(this.viewport);
     this.draw();
