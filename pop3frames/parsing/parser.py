@@ -13,11 +13,14 @@ from collections.abc import Callable
 from pop3frames.message import Message
 from pop3frames.parsing import fallback
 from pop3frames.parsing.bodies import fill_contents
-from pop3frames.parsing.headers import fill_columns, top_block, top_fields
+from pop3frames.parsing.headers import fill_columns, part_fields, top_block, top_fields
 from pop3frames.parsing.limits import DEFAULT_LIMITS, Limits, Notes, Raw, joined
 from pop3frames.parsing.mime import PLAIN, described, leaves
 
 _log = logging.getLogger(__name__)
+
+# What mails without attachments are, beside text. Pictures inside HTML are none to look for.
+_BODIES_ONLY = ("multipart/alternative", "multipart/related")
 
 _Maker = Callable[[bytes, int, Limits, Notes], Message]
 
@@ -51,6 +54,23 @@ def parse_headers(raw: Raw, *, number: int = 0, limits: Limits = DEFAULT_LIMITS)
     except Exception as error:  # noqa: BLE001
         _report(error, data)
         return fallback.minimal_row(data, number)
+
+
+def expects_attachments(header: Raw, *, limits: Limits = DEFAULT_LIMITS) -> bool:
+    """Whether a mail probably has attachments, as far as its header block tells: multipart/mixed, a lone PDF.
+
+    Only the parts tell for sure: some are mixed for a footer's sake, and an alternative may hold a file.
+    Never raises for any bytes.
+    """
+    data, notes = bytes(header), Notes()
+    try:
+        block, *_ = top_block(data, limits, notes)
+        fields = part_fields(block, 1, len(block), limits, notes)
+        part = described(fields, (0, 0, 0, 0), PLAIN, limits, notes)
+    except Exception as error:  # noqa: BLE001
+        _report(error, data)
+        return False
+    return not part.is_body and part.content_type.media_type not in _BODIES_ONLY
 
 
 def _noted(make: _Maker, raw: bytes, number: int, limits: Limits) -> Message:

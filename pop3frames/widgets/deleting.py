@@ -129,7 +129,7 @@ class DeletionBar(Panel):
 
     def _show_plan(self, plan: Plan) -> None:
         rows = [each for each in self.mailbox.rows if each.uidl in plan.going]
-        self._going.show(rows)
+        self._going.show(rows, maybe=self.mailbox.maybe)
         self._going.marked = plan.going.keys()
         reasons = Counter(plan.staying.values()).items()
         self._told.say(str(plan), lines=[f"{counted(count)}: {reason}" for reason, count in reasons])

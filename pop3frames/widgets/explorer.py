@@ -120,7 +120,7 @@ class MailboxExplorer(ipywidgets.VBox):  # type: ignore[misc]  # it ships no typ
             box.layout.display = "" if self.mailbox.listed else "none"
 
     def _rows_changed(self) -> None:
-        self.list.show(self.mailbox.rows)
+        self.list.show(self.mailbox.rows, maybe=self.mailbox.maybe)
         self._marks_changed()
 
     def _marks_changed(self) -> None:

@@ -10,6 +10,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from traitlets import Bool, Instance, Tuple, Unicode
 
@@ -20,6 +21,7 @@ from pop3frames.errors import POP3CommandError, POP3UsageError
 from pop3frames.export.accounts import Account
 from pop3frames.export.progress import Progress
 from pop3frames.message import Message
+from pop3frames.parsing.parser import expects_attachments
 from pop3frames.protocol.grammar import Verb
 from pop3frames.widgets.facts import Facts, facts_of
 from pop3frames.widgets.guarded import Guarded
@@ -54,6 +56,7 @@ class Mailbox(Guarded):
     account   where it is; set another one, and all that was seen of the last is dropped
     facts     what the server can do; None until it was asked
     rows      the listed messages (`Message`, headers only), in the server's order
+    maybe     keys of rows whose headers let one expect attachments
     listed    whether they were listed: there may be none
     look      the message that is being looked at
     dataset   the folder that exports go to, and that must hold what is deleted
@@ -62,6 +65,7 @@ class Mailbox(Guarded):
     account = Instance(Account, allow_none=True)
     facts = Instance(Facts, allow_none=True)
     rows = Tuple()
+    maybe = Instance(frozenset, args=())
     listed = Bool()
     look = Instance(Look, allow_none=True)
     dataset = Unicode("mail-dataset")
@@ -82,7 +86,7 @@ class Mailbox(Guarded):
             if self.jobs.busy:
                 raise POP3UsageError(f"{self.jobs.busy} is still going on: wait for its end, or cancel it")
             self.jobs.cancel()
-            self.rows, self.listed, self.facts, self.look = (), False, None, None
+            self.rows, self.maybe, self.listed, self.facts, self.look = (), frozenset(), False, None, None
             self._kept.clear()
             self.marks.forget()
             self.account = account
@@ -111,21 +115,22 @@ class Mailbox(Guarded):
 
     def _list(self, job: Job[tuple[Message, ...]]) -> tuple[Message, ...]:
         rows: list[Message] = []
+        hints: list[bool] = []
         with self.session() as session:
             sizes, usable = session.sizes(), session.usable_ids()
             facts, numbers = facts_of(session, sizes), session.numbers(sizes)
             for number, header in session.headers(numbers, sizes):
                 job.go_on()
-                known = (
-                    header if isinstance(header, bytes) else b""
-                )  # it can be marked and exported all the same
+                known = header if isinstance(header, bytes) else b""  # without, it can be marked and exported
                 size = sizes.get(number, len(known))
                 rows.append(header_row(known, number, account=self._name, uidl=usable.get(number), size=size))
+                hints.append(expects_attachments(known))
                 job.tell(Progress(len(rows), len(numbers), 0, 0))
         with self.changing():
             gone = self.marks.uidls - {row.uidl for row in rows}
             if gone:
                 self.marks.forget(gone)
+            self.maybe = frozenset(compress(row_keys(rows), hints))
             self.facts, self.rows, self.listed = facts, tuple(rows), True
         lost = f" No longer there: {counted(len(gone), 'marked message')}." if gone else ""
         self.jobs.status = f"{counted(len(rows))} listed.{lost}"

@@ -94,9 +94,12 @@ class MessageList(Guarded, anywidget.AnyWidget):
         self.on_msg(self._received)
         self.show(rows)
 
-    def show(self, rows: Iterable[Message]) -> None:
-        """Replace the rows. Marks, selection and focus of rows that are still there stay."""
-        listing = Listing(tuple(rows))
+    def show(self, rows: Iterable[Message], *, maybe: Iterable[str] = ()) -> None:
+        """Replace the rows. Marks, selection and focus of rows that are still there stay.
+
+        `maybe`: keys of rows of which only headers are known, and these let one expect attachments.
+        """
+        listing = Listing(tuple(rows), frozenset(_keys(maybe)))
         with self.changing():
             self.listing = listing
             self.set_trait("rows", listing.rows)

@@ -20,6 +20,7 @@ from pop3frames.widgets.visible import visible_line
 
 _SHOWN = 300  # characters of a subject or name: a row is one line
 _RECIPIENTS = 20  # of a mail, for the filter
+PROBABLY = -1  # attachments: nobody has counted them
 
 _versions = count(1)
 
@@ -43,6 +44,7 @@ class Listing:
     """The rows of a list at one time. Never changed: another `show` makes another listing and version."""
 
     rows: tuple[Message, ...]
+    maybe: frozenset[str] = frozenset()  # keys of those that probably have attachments, by their headers
     version: int = field(default_factory=_versions.__next__)
 
     @cached_property
@@ -74,7 +76,10 @@ class Listing:
             "to": [visible_line(", ".join(row.to[:_RECIPIENTS]), _SHOWN) for row in self.rows],
             "seconds": [None if row.received_at is None else row.received_at // 1000 for row in self.rows],
             "size": [row.size for row in self.rows],
-            "attachments": [row.attachment_count for row in self.rows],
+            "attachments": [
+                row.attachment_count or (PROBABLY if key in self.maybe else 0)
+                for key, row in zip(self.keys, self.rows, strict=True)
+            ],
             "unmarkable": [place for place, key in enumerate(self.keys) if key not in self.markable],
         }
         return zlib.compress(json.dumps(columns, ensure_ascii=False, separators=(",", ":")).encode(), 6)

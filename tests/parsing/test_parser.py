@@ -10,7 +10,7 @@ from parsing.mails import HTML, PICTURE, TEXT, mail, multipart
 from pop3frames.message import Message
 from pop3frames.parsing import fallback, parser
 from pop3frames.parsing.limits import Limits
-from pop3frames.parsing.parser import parse_headers, parse_message
+from pop3frames.parsing.parser import expects_attachments, parse_headers, parse_message
 
 RAW = multipart(
     TEXT,
@@ -155,3 +155,35 @@ def test_the_fallback_opens_no_enclosed_message(monkeypatch: pytest.MonkeyPatch)
         "message/rfc822",
         "fallback",
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("Content-Type: multipart/mixed; boundary=b", True),
+        ("content-type : MULTIPART/Mixed;\r\n boundary=b", True),
+        ("Content-Type: application/pdf; name=plan.pdf", True),
+        ("Content-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt", True),
+        ("Content-Type: multipart/signed; boundary=b", True),
+        ("Content-Type: multipart/alternative; boundary=b", False),
+        ("Content-Type: multipart/related; boundary=b", False),
+        ("Content-Type: text/html", False),
+        ("Content-Type: nonsense", False),
+        ("X-Note: Content-Type: multipart/mixed", False),
+        ("Subject: none", False),
+        ("", False),
+    ],
+)
+def test_a_header_block_tells_whether_attachments_are_probable(fields: str, expected: bool) -> None:
+    """With the blank line behind it or not, as TOP answers differ."""
+    header = f"From: a@b.example\r\n{fields}".encode()
+    assert expected == expects_attachments(header)
+    assert expected == expects_attachments(header + b"\r\n\r\n")
+
+
+def test_expecting_attachments_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever came, or failed: then none are expected."""
+    for raw in (b"", b"\0" * 99, b"Content-Type:" * 9999, b"\xff\xfe\r\n\r\n", RAW[:-40]):
+        assert expects_attachments(raw) in (True, False)
+    monkeypatch.setattr(parser, "described", lambda *_: 1 / 0)
+    assert not expects_attachments(RAW)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import trustme
 from export.mailboxes import account_of, mail, mails
-from widgets.looking import SECONDS, listed, place
+from widgets.looking import SECONDS, Place, listed, place
 
 from pop3frames.errors import POP3AuthenticationError, POP3CommandError, POP3UsageError
 from pop3frames.server.embedded import EmbeddedServer
@@ -14,6 +18,7 @@ from pop3frames.server.faults import Rearrange, Say, migrated
 from pop3frames.server.features import Features
 from pop3frames.server.maildrop import StoredMessage
 from pop3frames.widgets import mailbox as mailbox_module
+from pop3frames.widgets.facts import Facts
 from pop3frames.widgets.jobs import Cancelled, Job
 from pop3frames.widgets.mailbox import PREVIEW_LINES, Look, Mailbox
 
@@ -32,6 +37,21 @@ def test_listing_reads_headers_only_and_leaves_the_mailbox_free() -> None:
         assert mailbox.jobs.status == "3 messages listed."
 
 
+def test_headers_tell_which_messages_probably_have_attachments() -> None:
+    """By key, also of a message without a unique-id of its own; another listing tells anew."""
+    kinds = ["multipart/mixed; boundary=b", "multipart/alternative; boundary=b", "application/pdf"]
+    source = [
+        StoredMessage(f"Subject: {kind}\r\nContent-Type: {kind}\r\n\r\n--b--\r\n".encode(), f"uid-{number}")
+        for number, kind in enumerate(kinds)
+    ]
+    with place(source=source) as where:
+        assert {"uid-0", "uid-2"} == listed(where).maybe
+    with place(source=source, features=Features(uidl=False)) as where:
+        assert {"# 1", "# 3"} == listed(where).maybe
+    with place(3) as where:
+        assert frozenset() == listed(where).maybe
+
+
 def test_a_check_says_what_the_server_can_do() -> None:
     """In sentences that are our own; no message is read."""
     with place(3) as where:
@@ -42,24 +62,57 @@ def test_a_check_says_what_the_server_can_do() -> None:
         assert facts.sentences() == [
             "3 messages, 1.2 kB",
             "not encrypted, and needs not be: it is this machine",
+            "lets in by a password",
             "fetches many at a time",
             "stable unique-ids: marks, and what is new, are safe to tell",
+            "shows headers without fetching: the list leaves no trace",
         ]
         assert where.verbs == ["UIDL", "LIST", "QUIT"]
 
 
 def test_a_check_warns_of_what_a_server_lacks_or_does() -> None:
     """EXPIRE 0, no UIDL, no TOP, one by one, LOGIN-DELAY."""
-    features = Features(expire=0, uidl=False, top=False, pipelining=False, login_delay=0)
+    features = Features(expire=0, uidl=False, top=False, pipelining=False, login_delay=7)
     with place(3, features=features) as where:
         told = where.mailbox.check().wait(SECONDS).sentences()
-    assert told[2:] == [
+    assert told[3:] == [
         "fetches one by one: large mailboxes take a while",
         "NO UNIQUE-IDS: nothing can be marked or deleted here, exporting works",
         "hides what was fetched: previews read only the beginning of a message",
         "no TOP: the list shows sizes only",
-        "wants a pause between logins: actions may have to wait",
+        "wants 7 seconds between logins: actions may have to wait",
     ]
+
+
+def test_a_check_names_the_ways_in_that_a_server_tells() -> None:
+    """Those of before the login too; one that tells none, and one without CAPA, are not guessed at."""
+    ways = Features(apop=True, user=False, only_before_login=("SASL",))
+    with place(3, features=ways, tokens={"user": "a-token"}) as where:
+        assert ("a token", "a password that is never sent", "a password") == _facts(where).logins
+    with place(3, features=Features(capa=False)) as where:
+        assert () == _facts(where).logins
+        assert not [each for each in _facts(where).sentences() if "lets in" in each]
+
+
+def test_a_check_says_how_a_session_is_encrypted(tmp_path: Path) -> None:
+    """And in plain text over a network, what could be done about it."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with place(3, context=context, features=Features(plaintext=True)) as where:
+        facts = _facts(where)
+        safe = account_of(where.server, encryption="tls", cafile=str(tmp_path / "ca.pem"))
+        assert "encrypted (TLSv1.3), certificate checked" in Mailbox(safe).check().wait(SECONDS).sentences()
+    assert (facts.tls, facts.offers_tls) == (None, True)
+    assert "it is this machine" in facts.sentences()[1]
+    far = replace(facts, local=False)
+    assert "choose “STLS, or failure”" in far.sentences()[1]
+    assert far.sentences()[1].startswith("NOT ENCRYPTED")
+    assert "choose" not in replace(far, offers_tls=False).sentences()[1]
+
+
+def _facts(where: Place) -> Facts:
+    return where.mailbox.check().wait(SECONDS)
 
 
 def test_a_message_is_read_by_top_once_and_the_lock_is_not_held() -> None:

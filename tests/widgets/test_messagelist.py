@@ -15,6 +15,7 @@ from widgets.sample_rows import rows
 
 from pop3frames.message import Message
 from pop3frames.widgets.messagelist import MessageList
+from pop3frames.widgets.packing import PROBABLY
 
 SENTENCE = "MessageList: run the cell to see the messages, they are not stored in the notebook."
 
@@ -112,6 +113,18 @@ def test_a_page_is_sent_the_rows_when_it_asks(shown: MessageList, page: Page) ->
     unseen.show(mails("b"))
     unseen.marked = {"b"}
     assert [] == silent.received
+
+
+def test_attachments_are_counted_or_probable(shown: MessageList, page: Page) -> None:
+    """What is known for sure counts for more than a hint; keys of no row are dropped, one str is refused."""
+    rows = mails("a", "b", "c")
+    rows[0].attachment_count = 2
+    shown.show(rows, maybe=["a", "b", "gone"])
+    assert [2, PROBABLY, 0] == unpacked(page.last("rows")[1][0])["attachments"]
+    shown.show(rows)
+    assert [2, 0, 0] == unpacked(page.last("rows")[1][0])["attachments"]
+    with pytest.raises(traitlets.TraitError):
+        shown.show(rows, maybe="a")
 
 
 def test_each_view_is_sent_the_rows_anew(shown: MessageList, page: Page) -> None:

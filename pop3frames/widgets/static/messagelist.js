@@ -9,16 +9,23 @@ const COLUMNS = [
   { id: "mark", title: "Mark" },
   { id: "from", title: "From", sort: true },
   { id: "subject", title: "Subject", sort: true },
-  { id: "clip", title: "Attachments" },
+  { id: "clip", title: "Attachments", sort: true, newest: true, icon: true },
   { id: "date", title: "Date", sort: true, newest: true },
   { id: "size", title: "Size", sort: true, newest: true },
 ];
 const DEFAULT_SORT = { column: "date", descending: true };
+const PROBABLY = -1; // attachments that nobody has counted
 const NO_UNIQUE_ID = "The server gives this message no unique id, so it cannot be marked";
 const WAITING = "Waiting for the messages. If this stays, run the cell again: they are not stored in the notebook.";
 
 const collator = new Intl.Collator(undefined, { sensitivity: "base", numeric: true });
 let views = 0;
+
+/** What is known of a mail's attachments, in words. */
+function attachmentWords(known) {
+  if (known === PROBABLY) return "Probably has attachments: only its headers were read";
+  return known ? counted(known, "attachment") : "";
+}
 
 /** What to show of a sender. A name that looks like an address must not pass for one. */
 function nameAndAddress(from) {
@@ -146,10 +153,11 @@ class Store {
   sortedPlaces() {
     const { column, descending } = this.sort;
     const places = Uint32Array.from({ length: this.count }, (_, i) => i);
-    const { seconds, size } = this.columns;
+    const { seconds, size, attachments } = this.columns;
     const up = descending ? -1 : 1;
     const numbers = (values) => (a, b) => up * (values[a] - values[b]) || a - b;
     const texts = (values) => (a, b) => up * collator.compare(values[a], values[b]) || a - b;
+    if (column === "clip") return places.sort(numbers(attachments.map((known) => (known === PROBABLY ? 0.5 : known))));
     if (column === "size") return places.sort(numbers(size));
     if (column === "from") return places.sort(texts(this.columns.from.map((name) => name.replace(/^["'\s]+/, ""))));
     if (column === "subject") return places.sort(texts(this.columns.subject));
@@ -262,14 +270,12 @@ class View {
     this.store = store;
     this.id = `p3f-list-${++views}`;
     this.rows = new Map(); // position in the order -> its element
-    this.root = element("div", "p3f p3f-list", { "data-lm-suppress-shortcuts": "true" });
+    this.root = element("div", "p3f p3f-list");
     this.root.append(this.makeBar(), this.makeTable(), this.makeStatus());
     el.append(this.root);
     this.onChange = () => this.draw();
     store.listeners.add(this.onChange);
-    for (const name of ["keydown", "keyup", "keypress"]) {
-      this.root.addEventListener(name, (event) => event.stopPropagation());
-    }
+    keepKeys(this.root);
     this.resized = new ResizeObserver(() => this.measure());
     this.resized.observe(this.viewport);
     this.draw();
@@ -329,15 +335,16 @@ class View {
     return table;
   }
 
-  makeHeader({ id, title, sort }, index) {
+  makeHeader({ id, title, sort, icon }, index) {
     const header = element("div", `p3f-cell p3f-${id}`, { role: "columnheader", "aria-colindex": String(index + 1) });
     if (sort) {
       const button = element("button", "p3f-sort", { type: "button", title: `Sort by ${title.toLowerCase()}` });
-      button.textContent = title;
+      if (icon) button.setAttribute("aria-label", title);
+      else button.textContent = title;
       button.addEventListener("click", () => this.store.sortBy(id));
       header.append(button);
     } else {
-      const label = element("span", id === "clip" ? "p3f-unseen" : "");
+      const label = element("span");
       label.textContent = title;
       header.append(label);
     }
@@ -595,7 +602,8 @@ class View {
     cells.title.classList.toggle("p3f-absent", !subject[place]);
     cells.subject.title = subject[place];
     cells.clip.classList.toggle("p3f-has", attachments[place] > 0);
-    cells.clip.title = attachments[place] ? counted(attachments[place], "attachment") : "";
+    cells.clip.classList.toggle("p3f-maybe", attachments[place] === PROBABLY);
+    cells.clip.title = attachmentWords(attachments[place]);
     cells.clip.setAttribute("aria-label", cells.clip.title);
     const [date, whole] = seconds[place] === null ? ["", "The mail has no date that can be read"] : localDate(seconds[place]);
     cells.date.textContent = date || "–";

@@ -124,13 +124,8 @@ class View {
   constructor(store, el) {
     this.store = store;
     this.id = `p3f-preview-${++previews}`;
-    this.root = element("section", "p3f p3f-preview", {
-      "aria-label": "Message preview",
-      "data-lm-suppress-shortcuts": "true",
-    });
-    for (const name of ["keydown", "keyup", "keypress"]) {
-      this.root.addEventListener(name, (event) => event.stopPropagation());
-    }
+    this.root = element("section", "p3f p3f-preview", { "aria-label": "Message preview" });
+    keepKeys(this.root);
     el.append(this.root);
     this.onChange = () => this.draw();
     store.listeners.add(this.onChange);

@@ -3,17 +3,15 @@
 
 const around = (el) => el.closest(".p3f-explorer") ?? el.closest(".p3f-panel");
 
-function keepKeys(el) {
-  const stop = (event) => event.stopPropagation();
-  let panel = null;
+function keepKeysAround(el) {
+  let release;
   const frame = requestAnimationFrame(() => {
-    panel = around(el);
-    panel?.setAttribute("data-lm-suppress-shortcuts", "true");
-    panel?.addEventListener("keydown", stop);
+    const panel = around(el);
+    if (panel) release = keepKeys(panel);
   });
   return () => {
     cancelAnimationFrame(frame);
-    panel?.removeEventListener("keydown", stop);
+    release?.();
   };
 }
 
@@ -71,7 +69,7 @@ function render({ model, el }) {
   model.on("msg:custom", received);
   show({ text: "", tone: "info", lines: [], pace: null });
   model.send({ kind: "ready" });
-  const letGo = keepKeys(el);
+  const letGo = keepKeysAround(el);
   return () => {
     model.off("msg:custom", received);
     letGo();

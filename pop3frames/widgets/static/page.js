@@ -40,6 +40,27 @@ function element(tag, className, attributes = {}) {
   return node;
 }
 
+/**
+ * Keep the keys pressed in an element from the notebook, where "x" cuts a cell; returns what ends it.
+ *
+ * JupyterLab listens behind the element, Notebook 7 in front of it. What Notebook 7 asks for is an attribute, but
+ * its selectors for "whatever has the focus" match before a parent's is seen: the focused one must have it itself.
+ */
+function keepKeys(root) {
+  const names = ["keydown", "keyup", "keypress"];
+  const stop = (event) => event.stopPropagation();
+  const suppress = (each) => each.setAttribute("data-lm-suppress-shortcuts", "true");
+  const focused = (event) => suppress(event.target);
+  suppress(root);
+  if (root.contains(document.activeElement)) suppress(document.activeElement);
+  root.addEventListener("focusin", focused);
+  for (const name of names) root.addEventListener(name, stop);
+  return () => {
+    root.removeEventListener("focusin", focused);
+    for (const name of names) root.removeEventListener(name, stop);
+  };
+}
+
 /** What anywidget runs: one store for the model in the kernel, and a view for each place where it is shown. */
 function widgetOf(Store, View) {
   let store;
