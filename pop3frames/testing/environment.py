@@ -54,7 +54,7 @@ def account_from_environment(name: str | None = None) -> Account:
 def server_environment(server: EmbeddedServer) -> dict[str, str]:
     """The variables that name a server that listens. They hold its password: for child processes only.
 
-    Those that may be set for a mailbox of one's own (POP3FRAMES_AUTH, ...) are empty: they are not for this one.
+    What may be set for a mailbox of one's own (POP3FRAMES_AUTH, ...) is empty in them.
     """
     return {
         **dict.fromkeys((f"{PREFIX}SECRET", f"{PREFIX}ACCOUNT", f"{PREFIX}CAFILE", f"{PREFIX}AUTH"), ""),

@@ -188,7 +188,7 @@ def test_a_server_that_is_named_is_the_one_that_is_read(clean: pytest.MonkeyPatc
 
 
 def test_what_was_set_for_a_real_mailbox_is_not_meant_for_a_served_one(clean: pytest.MonkeyPatch) -> None:
-    """Whoever has named a mailbox of their own, token login and all, still checks against the recorded one."""
+    """Whoever has named a mailbox of their own, with tokens, can check against a recorded one."""
     real = {"AUTH": "XOAUTH2", "CAFILE": "/nowhere.pem", "ACCOUNT": "real", "SECRET": "keyring:pop/ann"}
     for name, value in real.items():
         clean.setenv(f"POP3FRAMES_{name}", value)
