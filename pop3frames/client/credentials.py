@@ -107,8 +107,8 @@ class SecretReference:
             return Secret(getpass.getpass(prompt))
         except (EOFError, NotImplementedError) as exc:  # the latter: a kernel that runs a notebook as a check
             raise POP3UsageError(
-                "nobody is there to type a password: name an environment variable ('env:NAME') or a keyring "
-                "entry instead; account_from_environment() reads POP3FRAMES_PASSWORD or POP3FRAMES_SECRET"
+                "no terminal to type a password at: name an environment variable or a keyring entry instead; "
+                "account_from_environment() takes POP3FRAMES_PASSWORD or POP3FRAMES_SECRET"
             ) from exc
 
     def _from_keyring(self, target: str) -> Secret:
