@@ -10,7 +10,8 @@ def table() -> str:
     rows = ["| column | type | null | meaning |", "|---|---|---|---|"]
     for column in COLUMNS:
         null = "yes" if column.nullable else ""
-        rows.append(f"| `{column.name}` | {column.type} | {null} | {column.meaning} |")
+        meaning = column.meaning.replace("<", r"\<")  # or a page takes <address> for a tag, and hides it
+        rows.append(f"| `{column.name}` | {column.type} | {null} | {meaning} |")
     return "\n".join(rows)
 
 

@@ -24,7 +24,7 @@ exclude_patterns = ["_build", "gallery/README.md"]
 
 myst_enable_extensions = ["colon_fence", "substitution"]
 myst_heading_anchors = 3
-myst_substitutions = {"columns": columns.table().replace("<", "&lt;")}
+myst_substitutions = {"columns": columns.table()}
 nb_execution_mode = "off"
 nb_mime_priority_overrides = [("html", "text/html", 0), ("html", "image/png", 10)]
 

@@ -73,6 +73,7 @@ def test_the_column_table_is_the_one_that_is_declared() -> None:
     table = runpy.run_path(str(ROOT / "docs" / "columns.py"))["table"]()
 
     assert table in README
+    assert [] == re.findall(r"(?<!\\)<", table)  # a page would take <address> for a tag, and hide it
 
 
 def test_every_error_is_in_the_readme_with_its_fault() -> None:

@@ -105,9 +105,10 @@ class SecretReference:
             return Vault(Path(file).expanduser()).get(name)
         try:
             return Secret(getpass.getpass(prompt))
-        except EOFError as exc:
+        except (EOFError, NotImplementedError) as exc:  # the latter: a kernel that runs a notebook as a check
             raise POP3UsageError(
-                "no terminal to type a password at: name an environment variable or a keyring entry instead"
+                "no terminal to type a password at: name an environment variable or a keyring entry instead; "
+                "account_from_environment() takes POP3FRAMES_PASSWORD or POP3FRAMES_SECRET"
             ) from exc
 
     def _from_keyring(self, target: str) -> Secret:

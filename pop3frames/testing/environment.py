@@ -30,7 +30,7 @@ def account_from_environment(name: str | None = None) -> Account:
     """The account that the variables describe, named `name` if given. Its password stays where it is.
 
     With neither POP3FRAMES_PASSWORD nor POP3FRAMES_SECRET it is asked for at the login. Raises POP3UsageError
-    when a variable is missing, or says what cannot be.
+    when a variable is missing, or says what cannot be; the login does, where nobody can be asked.
     """
     from pop3frames.export.accounts import Account
 
@@ -52,8 +52,12 @@ def account_from_environment(name: str | None = None) -> Account:
 
 
 def server_environment(server: EmbeddedServer) -> dict[str, str]:
-    """The variables that name a server that listens. They hold its password: for child processes only."""
+    """The variables that name a server that listens. They hold its password: for child processes only.
+
+    What may be set for a mailbox of one's own (POP3FRAMES_AUTH, ...) is empty in them.
+    """
     return {
+        **dict.fromkeys((f"{PREFIX}SECRET", f"{PREFIX}ACCOUNT", f"{PREFIX}CAFILE", f"{PREFIX}AUTH"), ""),
         f"{PREFIX}HOST": server.host,
         f"{PREFIX}PORT": str(server.port),
         f"{PREFIX}USERNAME": server.username,

@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell, new_notebook
 
 from pop3frames.errors import POP3UsageError
 from pop3frames.export.snapshot import record_mailbox
 from pop3frames.server.embedded import EmbeddedServer
-from pop3frames.testing.environment import account_from_environment, server_environment
+from pop3frames.testing import storing
+from pop3frames.testing.environment import account_from_environment, server_environment, variables_set
 from pop3frames.testing.mailboxes import account_of
 
 pytest_plugins = ["pytester"]
@@ -182,6 +185,38 @@ def test_a_server_that_is_named_is_the_one_that_is_read(clean: pytest.MonkeyPatc
     assert server.password not in repr(account)
     assert "user@127.0.0.1" == account.name
     assert "mine" == account_from_environment("mine").name
+
+
+def test_what_was_set_for_a_real_mailbox_is_not_meant_for_a_served_one(clean: pytest.MonkeyPatch) -> None:
+    """Whoever has named a mailbox of their own, with tokens, can check against a recorded one."""
+    real = {"AUTH": "XOAUTH2", "CAFILE": "/nowhere.pem", "ACCOUNT": "real", "SECRET": "keyring:pop/ann"}
+    for name, value in real.items():
+        clean.setenv(f"POP3FRAMES_{name}", value)
+    with EmbeddedServer([b"Subject: x"]) as server, variables_set(server_environment(server)):
+        account = account_from_environment()
+        assert 1 == len(account.handler().fetch_messages())
+    assert (None, None, "user@127.0.0.1") == (account.auth, account.cafile, account.name)
+    assert "real" == os.environ["POP3FRAMES_ACCOUNT"]
+
+
+def test_where_nobody_can_type_a_password_the_variables_are_named(
+    clean: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A notebook that is run as a check has no line to type at: an error of ours, and not the kernel's."""
+    notebook = new_notebook(
+        cells=[
+            new_code_cell("from pop3frames import account_from_environment"),
+            new_code_cell("account_from_environment().handler().fetch_messages()"),
+        ]
+    )
+    with EmbeddedServer([b"Subject: x"]) as server:
+        for name, value in server_environment(server).items():
+            clean.setenv(name, value)
+        clean.delenv("POP3FRAMES_PASSWORD")
+        with pytest.raises(CellExecutionError) as raised:
+            storing.run(notebook, tmp_path)
+    assert "POP3UsageError" == raised.value.ename
+    assert "POP3FRAMES_PASSWORD or POP3FRAMES_SECRET" in raised.value.evalue
 
 
 def test_a_real_mailbox_takes_two_variables(clean: pytest.MonkeyPatch) -> None:
