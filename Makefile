@@ -1,6 +1,6 @@
-# Six words. Each builds .venv by itself; .ci/run calls the same.
+# Eight words. Each builds .venv by itself; .ci/run calls the same.
 #   make demo        export the sample mailbox into ./demo-dataset and print what is in it
-#   make test        the notebooks, then the tests
+#   make test        the tests, every notebook among them
 #   make check       format, lint, types, floors
 #   make notebooks   every notebook in a fresh kernel, outputs compared
 #   make docs        the site, warnings as errors
@@ -27,7 +27,6 @@ demo: .venv/base
 	$(BIN)/pop3frames demo
 
 test: .venv/test
-	$(BIN)/pop3frames check-notebooks notebooks --mailbox data/mailbox
 	$(BIN)/python -m pytest
 
 check: .venv/test
