@@ -222,7 +222,8 @@ def test_a_mailbox_that_stays_locked_ends_the_run_with_its_report(folder: Path, 
 
 def test_a_server_that_goes_away_for_good_leaves_what_was_committed(folder: Path, waits: list[float]) -> None:
     """The error holds the report; the next run fetches the rest, and each mail is there once."""
-    with EmbeddedServer(mails(50, octets=100_000)) as server:
+    # 15 MB: more than is ever under way.
+    with EmbeddedServer(mails(50, octets=300_000)) as server:
         with contextlib.ExitStack() as block:
             relay = block.enter_context(Relay(server.port))
 
@@ -238,9 +239,9 @@ def test_a_server_that_goes_away_for_good_leaves_what_was_committed(folder: Path
         assert new >= 20
         assert new == len(stored(folder)) == len(set(stored(folder)))
         server.stop()
-    with EmbeddedServer(mails(50, octets=100_000)) as server:
+    with EmbeddedServer(mails(50, octets=300_000)) as server:
         assert (50, left, new, 0, 0) == counts(export_mailbox(account_of(server), folder))
-    assert ids(mails(50, octets=100_000)) == stored(folder)
+    assert ids(mails(50, octets=300_000)) == stored(folder)
     assert 2 == len(waits)
 
 
