@@ -7,6 +7,8 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,14 +44,21 @@ def examples() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that looks like a checkout after `make demo`."""
-    folder = tmp_path_factory.mktemp("checkout")
-    shutil.copytree(ROOT / "data" / "mailbox", folder / "data" / "mailbox")
+def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """For each page a folder that looks like a checkout after `make demo`: one page prunes its dataset."""
+    fresh = tmp_path_factory.mktemp("fresh")
+    shutil.copytree(ROOT / "data" / "mailbox", fresh / "data" / "mailbox")
     subprocess.run(
-        [sys.executable, "-m", "pop3frames", "demo"], cwd=folder, check=True, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "pop3frames", "demo"], cwd=fresh, check=True, stdout=subprocess.DEVNULL
     )
-    return folder
+
+    @cache
+    def of(page: str) -> Path:
+        folder = tmp_path_factory.mktemp("checkout")
+        shutil.copytree(fresh, folder, dirs_exist_ok=True)
+        return folder
+
+    return of
 
 
 def test_every_page_has_examples_and_each_is_found() -> None:
@@ -61,9 +70,9 @@ def test_every_page_has_examples_and_each_is_found() -> None:
 
 
 @pytest.mark.parametrize(("page", "code"), examples())
-def test_an_example_runs_when_pasted(page: str, code: str, checkout: Path) -> None:
-    """In a fresh interpreter, without a word on stderr."""
-    done = subprocess.run([sys.executable, "-c", code], cwd=checkout, capture_output=True, text=True)
+def test_an_example_runs_when_pasted(page: str, code: str, checkouts: Callable[[str], Path]) -> None:
+    """In a fresh interpreter, behind the examples before it on its page, without a word on stderr."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=checkouts(page), capture_output=True, text=True)
 
     assert (0, "") == (done.returncode, done.stderr), page
 
