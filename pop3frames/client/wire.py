@@ -191,6 +191,11 @@ class Wire:
         count = self._socket.recv_into(into)
         if not count:
             raise ConnectionResetError("the server closed it")
+        if self.encrypted:
+            # A read brings one record, of some servers 4 KB: what has come is taken together.
+            with contextlib.suppress(OSError):  # nothing more yet, or what the next read will meet again
+                while count < len(into) and (more := self._socket.recv_into(into[count:])):
+                    count += more
         return count
 
     def _lost(self, exc: Exception) -> POP3ConnectionError:
