@@ -6,6 +6,7 @@ Nothing here touches a file. pandas is imported only by `to_dataframe`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -25,25 +26,19 @@ CELL_LIMIT = (1 << 31) - 1  # Arrow's `string` and `binary` have 32-bit offsets
 
 _values_of = attrgetter(*(column.attribute for column in COLUMNS))
 _attachment_values_of = attrgetter(*(column.attribute for column in ATTACHMENT_COLUMNS))
-_STRING = [i for i, column in enumerate(COLUMNS) if column.type == "string"]
-_BINARY = [i for i, column in enumerate(COLUMNS) if column.type == "binary"]
-_STRINGS = [i for i, column in enumerate(COLUMNS) if column.type == "strings"]
+_texts_of = attrgetter(*(column.attribute for column in COLUMNS if column.type == "string"))
+_lists_of = attrgetter(*(column.attribute for column in COLUMNS if column.type == "strings"))
+_attachment_texts_of = attrgetter(*(c.attribute for c in ATTACHMENT_COLUMNS if c.type == "string"))
 _ATTACHMENTS = [i for i, column in enumerate(COLUMNS) if column.type == "attachments"]
-_ATTACHMENT_TEXTS = [i for i, column in enumerate(ATTACHMENT_COLUMNS) if column.type == "string"]
 _ROW_BYTES = 8 * len(COLUMNS)  # numbers and offsets of one row, rounded up
 _ELEMENT_BYTES = 8 * len(ATTACHMENT_COLUMNS)  # the same for one element of a list
 
 
-def _utf8(text: str) -> bytes:
-    # The parser promises clean text. Should a lone surrogate slip in, one cell looks odd; the run goes on.
-    return text.encode("utf-8", "backslashreplace")
-
-
 class BatchBuilder:
-    """Collects messages as cells and counts their bytes; `finish` turns them into one record batch.
+    """Collects the values of messages; `finish` turns them into one record batch.
 
-    `rows` and `nbytes` say what is waiting. Text is encoded as it is appended, so the count is exact and the
-    message itself can be let go.
+    `rows` and `nbytes` say what is waiting: at most so many bytes, since text that is not ASCII is not
+    encoded to be counted.
     """
 
     def __init__(self, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES) -> None:
@@ -52,7 +47,7 @@ class BatchBuilder:
                 "a batch holds at least one row and one byte: max_rows and max_bytes are >= 1"
             )
         self.max_rows, self.max_bytes = max_rows, min(max_bytes, CELL_LIMIT)
-        self._rows: list[list[Any]] = []
+        self._rows: list[tuple[Any, ...]] = []
         self.nbytes = 0
 
     @property
@@ -64,53 +59,37 @@ class BatchBuilder:
 
         Raises POP3ExportError for a message over 2 GiB, which no cell can hold; the others are not affected.
         """
-        row, nbytes = _cells(message)
+        nbytes = _bytes_of(message)
         full = None
         if self._rows and (len(self._rows) >= self.max_rows or self.nbytes + nbytes > self.max_bytes):
             full = self.finish()
-        self._rows.append(row)
+        self._rows.append(_values_of(message))
         self.nbytes += nbytes
         return full
 
     def finish(self) -> pa.RecordBatch:
         """What was collected since the last call, as one batch (perhaps of no rows)."""
-        columns = zip(*self._rows, strict=True) if self._rows else ((),) * len(COLUMNS)
+        columns = list(zip(*self._rows, strict=True)) if self._rows else [()] * len(COLUMNS)
+        for i in _ATTACHMENTS:
+            columns[i] = tuple([list(map(_attachment_values_of, each)) for each in columns[i]])
         arrays = [array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
         self._rows, self.nbytes = [], 0
         return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
 
-def _cells(message: Message) -> tuple[list[Any], int]:
-    row = list(_values_of(message))
-    nbytes = _ROW_BYTES
-    for i in _STRING:
-        if row[i] is not None:
-            row[i] = _utf8(row[i])
-            nbytes += len(row[i])
-    for i in _BINARY:
-        nbytes += len(row[i] or b"")
-    for i in _STRINGS:
-        if row[i]:
-            row[i] = [_utf8(text) for text in row[i]]
-            nbytes += sum(map(len, row[i])) + _ELEMENT_BYTES * len(row[i])
-    for i in _ATTACHMENTS:
-        if row[i]:
-            row[i] = [_attachment_cells(attachment) for attachment in row[i]]
-            texts = (attachment[j] for attachment in row[i] for j in _ATTACHMENT_TEXTS)
-            nbytes += sum(map(len, texts)) + _ELEMENT_BYTES * len(row[i])
+def _bytes_of(message: Message) -> int:
+    """What the cells of a message take in Arrow, or more: four octets a character where not all are ASCII."""
+    texts = [*filter(None, _texts_of(message)), *chain.from_iterable(filter(None, _lists_of(message)))]
+    for attachment in message.attachments:
+        texts += _attachment_texts_of(attachment)
+    width = 1 if all(map(str.isascii, texts)) else 4
+    nbytes = _ROW_BYTES + _ELEMENT_BYTES * len(texts) + width * sum(map(len, texts)) + len(message.raw or b"")
     if nbytes > CELL_LIMIT:
         raise POP3ExportError(
             f"message {message.message_id} holds {nbytes / 2**30:.1f} GiB, a table cell at most 2 GiB: "
             "leave it out, or export without the raw bytes"
         )
-    return row, nbytes
-
-
-def _attachment_cells(attachment: Any) -> list[Any]:
-    values = list(_attachment_values_of(attachment))
-    for i in _ATTACHMENT_TEXTS:
-        values[i] = _utf8(values[i])
-    return values
+    return nbytes
 
 
 class MessageStream:

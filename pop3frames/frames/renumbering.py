@@ -50,7 +50,7 @@ def renumber(root: Path, known: Known, names: Mapping[Key, str]) -> int:
 def _named(table: pa.Table, names: Mapping[Key, str]) -> pa.Table:
     """The table with those unique-ids changed."""
     uidls = [names.get(key, key[0]) for key in keys_of(table)]
-    column = array([uidl and uidl.encode() for uidl in uidls], SCHEMA.field(UIDL).type)
+    column = array(uidls, SCHEMA.field(UIDL).type)
     index = table.schema.get_field_index(UIDL)
     return table.set_column(index, table.schema.field(index), column)
 
@@ -75,8 +75,7 @@ def _first_with(snapshot: Snapshot, names: Mapping[Key, str]) -> tuple[Part, lis
 def matching(path: Path, column: str, values: Collection[Any], names: Sequence[str]) -> list[tuple[Any, ...]]:
     """Of the rows of a part whose `column` is one of `values`, the cells `names`; times as integers."""
     found: list[tuple[Any, ...]] = []
-    encoded = [value.encode() if isinstance(value, str) else value for value in values]
-    wanted = array(encoded, SCHEMA.field(column).type)
+    wanted = array(list(values), SCHEMA.field(column).type)
     with storage_errors(f"read {path}", OTHERS), pq.ParquetFile(path) as file:
         there = [name for name in dict.fromkeys([column, *names]) if name in file.schema_arrow.names]
         for group in range(file.num_row_groups if column in there else 0):

@@ -69,9 +69,7 @@ def schemas_agree(file: pq.ParquetFile) -> bool:
 
 def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
     if field.name not in table.column_names:
-        default = _DEFAULTS[field.name]
-        cell = default.encode() if isinstance(default, str) else default
-        return array([cell] * table.num_rows, field.type)
+        return array([_DEFAULTS[field.name]] * table.num_rows, field.type)
     column = table.column(field.name)
     return column if column.type.equals(field.type) else column.cast(field.type)
 
