@@ -15,6 +15,10 @@ class Culprits:
         self._blamed: Counter[Hashable] = Counter()  # times a connection broke in this message
         self._fatal: dict[Hashable, str] = {}  # messages not asked for again, and why
 
+    def __bool__(self) -> bool:
+        """Whether anything was blamed or convicted."""
+        return bool(self._blamed or self._fatal)
+
     def blame(self, key: Hashable) -> None:
         """The connection broke while this message was asked for."""
         self._blamed[key] += 1

@@ -144,11 +144,9 @@ class Passes:
             listing, self.staged_all = listing.compared(self.known), False
             waiting = self._unknown(listing, numbers)
             self.renumbering.begin(listing)
-        chosen = [
-            number
-            for number in self.selection.admitted(listing, waiting)
-            if listing.uidls.get(number) not in self.ages.old
-        ]
+        chosen = self.selection.admitted(listing, waiting)
+        if self.ages.old:
+            chosen = [number for number in chosen if listing.uidls.get(number) not in self.ages.old]
         self.tally.begin(len(numbers), len(chosen), skipped=len(waiting) - len(chosen))
         if not chosen:
             session.all_kept = self.staged_all
@@ -182,7 +180,7 @@ class Passes:
     def _unknown(self, listing: Listing, numbers: Sequence[int]) -> list[int]:
         """Those of the messages that the dataset does not have, and those that are too large for it."""
         unknown, most, flagged = set(listing.fresh), self.oversized.most, self.oversized.flagged
-        if max(listing.sizes.values(), default=0) > most:
+        if listing.largest > most:
             unknown.update(number for number, size in listing.sizes.items() if size > most)
         if flagged:
             unknown.update(number for number, uidl in listing.uidls.items() if uidl in flagged)
@@ -234,6 +232,8 @@ class Passes:
 
     def _fetchable(self, session: Session, listing: Listing, waiting: list[int]) -> list[int]:
         """The messages to RETR; the others, too large or twice fatal to a connection, count as failed."""
+        if not self.culprits and listing.largest <= self.oversized.most:
+            return waiting
         asked = []
         for number in waiting:
             if reason := self.oversized.reason(listing, number):

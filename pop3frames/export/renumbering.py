@@ -85,6 +85,8 @@ class Renumbering:
 
         Whatever is not recognised is to be fetched, and is known again by its bytes.
         """
+        if not self._stale():
+            return 0
         waiting = [number for number in waiting if number in listing.uidls]
         if len(waiting) < RENUMBERED or 10 * len(waiting) < 9 * len(listing.numbers):
             return 0

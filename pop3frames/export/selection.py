@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import compress
 from typing import Self
 
@@ -58,6 +59,11 @@ class Listing:
         """What a message is remembered by in one run: its unique-id, else its number, which may shift."""
         return self.uidls.get(number) or number
 
+    @cached_property
+    def largest(self) -> int:
+        """LISTed octets of the largest message; 0 where there is none."""
+        return max(self.sizes.values(), default=0)
+
     def octets(self, numbers: Iterable[int]) -> int:
         """LISTed octets of these messages together."""
         return sum(self.sizes.get(number, 0) for number in numbers)
@@ -103,7 +109,9 @@ class Selection:
 
         A message that LIST names no size of is not too large: it is not known to be.
         """
-        within = [number for number in numbers if self._admits(listing, number)]
+        within = list(numbers)
+        if self.max_size is not None or self.uidls is not None:
+            within = [number for number in within if self._admits(listing, number)]
         return within[::-1] if self.newest_first else within
 
     def _admits(self, listing: Listing, number: int) -> bool:

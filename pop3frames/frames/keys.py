@@ -41,7 +41,11 @@ class KeySet(Set[str]):
         return texts(pa.chunked_array([self._strings]))
 
     def __contains__(self, string: object) -> bool:
-        return isinstance(string, str) and self._position(string) >= 0
+        return len(self) > 0 and isinstance(string, str) and self._position(string) >= 0
+
+    def isdisjoint(self, other: Iterable[Any]) -> bool:
+        """Whether none of the strings is here."""
+        return not (len(self) and self.sift(other)[1])
 
     def sift(self, values: Iterable[str]) -> tuple[bytearray, int]:
         """For each of the strings 1 if it is not here, else 0; and how many of this set are among them.
