@@ -7,6 +7,7 @@ import socket
 import ssl
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -235,6 +236,37 @@ def test_capabilities_are_asked_again_under_tls(certificates: Any) -> None:
         assert client.can_pipeline is True
         client.stls(context)
         assert client.can_pipeline is False
+
+
+def test_tls_records_that_have_come_are_read_together(certificates: Any) -> None:
+    """A server that writes 1 KB records does not cost a turn for each; what ends the stream waits its turn."""
+    context = ssl.create_default_context(cafile=certificates.ca_file)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
+        serving = pool.submit(_sends_records, listener, certificates.server("127.0.0.1"), [b"x" * 1000] * 20)
+        wire = Wire(*listener.getsockname(), timeout=5, context=context)
+        into = memoryview(bytearray(64 << 10))
+        serving.result()  # all is here
+        assert wire.receive(Deadline(5), into) == 20_000
+        with pytest.raises(POP3ConnectionError, match="the server closed it"):
+            wire.receive(Deadline(5), into)
+
+
+def _sends_records(listener: socket.socket, context: ssl.SSLContext, records: list[bytes]) -> None:
+    """Greets the next who comes by TLS with these records, in one piece, and closes."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_side=True)
+    peer, _ = listener.accept()
+    with peer:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                peer.sendall(outgoing.read())
+                incoming.write(peer.recv(65536))
+        for record in records:
+            tls.write(record)
+        peer.sendall(outgoing.read())
 
 
 def test_a_password_in_plain_text_beyond_this_machine_is_warned_of(
