@@ -5,7 +5,7 @@ Nothing here touches a file. pandas is imported only by `to_dataframe`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -69,9 +69,9 @@ class BatchBuilder:
 
     def finish(self) -> pa.RecordBatch:
         """What was collected since the last call, as one batch (perhaps of no rows)."""
-        columns = list(zip(*self._rows, strict=True)) if self._rows else [()] * len(COLUMNS)
+        columns: list[Sequence[Any]] = list(zip(*self._rows, strict=True)) or [()] * len(COLUMNS)
         for i in _ATTACHMENTS:
-            columns[i] = tuple([list(map(_attachment_values_of, each)) for each in columns[i]])
+            columns[i] = [list(map(_attachment_values_of, each)) for each in columns[i]]
         arrays = [array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
         self._rows, self.nbytes = [], 0
         return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
@@ -86,7 +86,7 @@ def _bytes_of(message: Message) -> int:
     nbytes = _ROW_BYTES + _ELEMENT_BYTES * len(texts) + width * sum(map(len, texts)) + len(message.raw or b"")
     if nbytes > CELL_LIMIT:
         raise POP3ExportError(
-            f"message {message.message_id} holds {nbytes / 2**30:.1f} GiB, a table cell at most 2 GiB: "
+            f"message {message.message_id} holds up to {nbytes / 2**30:.1f} GiB, a table cell at most 2 GiB: "
             "leave it out, or export without the raw bytes"
         )
     return nbytes

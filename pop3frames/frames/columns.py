@@ -42,7 +42,7 @@ def array(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
 def strings(values: Sequence[str | None]) -> pa.Array:
     """Strings as an Arrow array; None is null. A lone surrogate becomes its escape: one cell looks odd."""
     validity = _validity(values)
-    texts = values if validity is None else [value or "" for value in values]
+    texts: Sequence[Any] = values if validity is None else [value or "" for value in values]
     if all(map(str.isascii, texts)):
         ends, data = _ends(map(len, texts), len(values)), "".join(texts).encode()
     else:

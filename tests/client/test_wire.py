@@ -239,7 +239,7 @@ def test_capabilities_are_asked_again_under_tls(certificates: Any) -> None:
 
 
 def test_tls_records_that_have_come_are_read_together(certificates: Any) -> None:
-    """A server that writes 1 KB records does not cost a turn for each; what ends the stream waits its turn."""
+    """A server that writes records of 1 KB does not cost a turn for each; the end waits its turn."""
     context = ssl.create_default_context(cafile=certificates.ca_file)
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
         serving = pool.submit(_sends_records, listener, certificates.server("127.0.0.1"), [b"x" * 1000] * 20)

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pop3frames.errors import POP3ExportError
-from pop3frames.frames.columns import array
 from pop3frames.frames.dataset import Dataset
 from pop3frames.frames.snapshot import folder_name, part_name
 from pop3frames.message import Message
@@ -100,7 +100,7 @@ def test_text_that_is_not_utf8_is_found_where_no_checksum_tells(
     path = dataset.parts("bob")[0]
     table = pq.ParquetFile(path).read()
     index = table.schema.get_field_index("subject")
-    pq.write_table(table.set_column(index, "subject", array([b"\xff"], table.schema.types[index])), path)
+    pq.write_table(table.set_column(index, "subject", pa.array([b"\xff"]).view(pa.string())), path)
     (found,) = dataset.verify().findings
     assert "UTF8" in found.meaning
 
