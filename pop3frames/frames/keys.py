@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Set
-from itertools import islice
+from itertools import compress, islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pop3frames.frames.columns import array, strings, texts
 
@@ -68,7 +67,8 @@ class KeySet(Set[str]):
     def add(self, arrays: Iterable[pa.Array]) -> None:
         """Adds the strings of some arrays, without the nulls."""
         clean = (each.drop_null() if each.null_count else each for each in arrays)
-        fresh = pa.chunked_array([each.cast(pa.string()) for each in clean], pa.string())
+        same = (each if each.type == pa.string() else each.cast(pa.string()) for each in clean)
+        fresh = pa.chunked_array(list(same), pa.string())
         if not len(fresh):
             return
         count = len(self) + len(fresh)
@@ -83,7 +83,7 @@ class KeySet(Set[str]):
 
     def _drop_repeated(self) -> None:
         """A part that was rewritten is read again, and holds much that is here."""
-        once = pc.unique(self._strings)
+        once = self._strings.unique()
         if len(once) < len(self):
             self._clear()
             self.add([once])
@@ -108,14 +108,11 @@ class KeySet(Set[str]):
         at = np.empty_like(sort)
         at[sort] = np.searchsorted(self._hashes, hashes[sort])
         alike = self._hashes.take(at, mode="clip") == hashes
-        positions = np.where(alike, self._order.take(at, mode="clip").astype(np.int64), 0)
-        there = self._strings.take(
-            pa.Array.from_buffers(pa.int64(), len(some), [None, pa.py_buffer(positions)])
-        )
-        equal = pc.equal(there, strings(some)).cast(pa.uint8())
-        for i in np.flatnonzero(alike & (np.frombuffer(equal.buffers()[1], np.uint8, len(some)) == 0)):
-            positions[i] = self._position(some[i])  # another string has that hash
-        positions[~alike] = -1
+        positions = np.where(alike, self._order.take(at, mode="clip").astype(np.int64), -1)
+        met, found = list(compress(some, alike)), positions[alike]
+        there = pa.Array.from_buffers(pa.int64(), len(found), [None, pa.py_buffer(found)])
+        if not self._strings.take(there).equals(strings(met)):  # another string has the hash of one of them
+            positions[alike] = list(map(self._position, met))
         return positions
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.message import Message as Tree
 
 from pop3frames.message import Message
@@ -32,9 +32,7 @@ def compat32_row(raw: bytes, number: int, limits: Limits, notes: Notes) -> Messa
     message = Message(message_id=number, pop_id=number, size=len(raw))
     block, *_ = top_block(beginning, limits, notes)
     fill_columns(message, top_fields(block), block, limits, notes)
-    fill_contents(
-        message, _leaves(message_from_bytes(beginning, policy=policy.compat32), limits, notes), limits, notes
-    )
+    fill_contents(message, _leaves(message_from_bytes(beginning), limits, notes), limits, notes)
     return message
 
 
