@@ -24,7 +24,7 @@ from typing import Any
 import pyarrow as pa
 
 from benchmarks.mailboxes import small
-from pop3frames.frames.columns import array
+from pop3frames.frames.columns import strings
 from pop3frames.frames.parquet import NewFile
 from pop3frames.frames.schema import SCHEMA
 from pop3frames.frames.snapshot import folder_name, part_name
@@ -114,9 +114,9 @@ def _export(address: list[str], folder: Path) -> dict[str, float]:
     return found
 
 
-def unique_id(number: int) -> bytes:
+def unique_id(number: int) -> str:
     """Of 32 characters, as servers make them."""
-    return hashlib.md5(b"%d" % number, usedforsecurity=False).hexdigest().encode()
+    return hashlib.md5(b"%d" % number, usedforsecurity=False).hexdigest()
 
 
 def build(root: Path, count: int) -> None:
@@ -125,8 +125,8 @@ def build(root: Path, count: int) -> None:
     folder.mkdir(parents=True)
     for part in range(PARTS):
         ids = [unique_id(number) for number in range(part * each, (part + 1) * each)]
-        columns = {"account": [ACCOUNT.encode()] * each, "uidl": ids, "contentHash": [i * 2 for i in ids]}
-        table = pa.table({name: array(values, pa.string()) for name, values in columns.items()})
+        columns = {"account": [ACCOUNT] * each, "uidl": ids, "contentHash": [i * 2 for i in ids]}
+        table = pa.table({name: strings(values) for name, values in columns.items()})
         with NewFile(folder / part_name(part + 1)) as file:
             file.write(conform(table, SCHEMA.names, file.path))
             file.finish()
@@ -157,7 +157,7 @@ def serve_mails(count: int) -> None:
 
 def serve_listing(count: int) -> None:
     """A server that has its answers ready: how long it takes to make them is not the question."""
-    ids = (b"%d %s\r\n" % (number + 1, unique_id(number)) for number in range(count))
+    ids = (b"%d %s\r\n" % (number + 1, unique_id(number).encode()) for number in range(count))
     sizes = (b"%d %d\r\n" % (number + 1, 3000 + number % 1000) for number in range(count))
     answers = {
         b"CAPA": b"+OK\r\nUSER\r\nUIDL\r\nTOP\r\nPIPELINING\r\n.\r\n",
