@@ -59,20 +59,28 @@ class Connection(ABC):
         observers: Iterable[Observer] = (),
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        password = as_secret(password)  # first: no frame that raises below holds it as a string
+        # First what a repr shows: tracebacks with locals ask for one, whatever raises below.
         self.hostname, self.port, self.username = hostname, port, username
         self.encryption, self.timeout = encryption, timeout
-        self._auth, self._cafile, self._context, self._pipelining = auth, cafile, context, pipelining
-        self._password = as_token(password) if auth in BEARERS else password
-        self._utf8, self._retry, self._observers = utf8, retry or _RETRY, tuple(observers)
-        self._limits = limits
         self._session: Session | None = None
         self._released = False
+        try:
+            secret = as_secret(password)
+        finally:
+            del password  # no frame that raises holds it as it was given
+        self._auth, self._cafile, self._context, self._pipelining = auth, cafile, context, pipelining
+        self._password = as_token(secret) if auth in BEARERS else secret
+        self._utf8, self._retry, self._observers = utf8, retry or _RETRY, tuple(observers)
+        self._limits = limits
         self._announced: Capabilities | None = None  # what the server said before the last login
         self._serial = False  # a connection broke while commands ran ahead: those that follow do without
         self._flew = False  # a login was answered together with what left behind it
         self._listed: dict[int, str] = {}  # what was last seen under each number, as a unique-id
         self._moved = False  # numbers moved by our own deletions, on a server without unique-ids
+        if {"@", "/"} & set(hostname):  # a URL may hold the password: it is not quoted, here and later
+            raise POP3UsageError(
+                "the host must be a name alone, such as pop.example.org, or an address: no URL, no user"
+            )
         if encryption not in ("ssl", "tls", "none"):
             raise POP3UsageError(f"encryption must be 'ssl', 'tls' or 'none', not {encryption!r}")
         if auth is not None and auth not in MECHANISMS:
@@ -118,7 +126,10 @@ class Connection(ABC):
 
         Waits for a mailbox that is in use as `retry` says, then raises POP3BusyError.
         """
-        password = self._password if password is None else as_secret(password)
+        try:
+            secret = self._password if password is None else as_secret(password)
+        finally:
+            del password
         session = self._connected("authenticate")
         name = self.username if username is None else username
         if session.username is not None:
@@ -126,7 +137,7 @@ class Connection(ABC):
                 raise POP3UsageError(f"already logged in as {session.username!r}: disconnect first")
             return True
         self.username = name
-        self._password = as_token(password) if self._auth in BEARERS else password
+        self._password = as_token(secret) if self._auth in BEARERS else secret
         self._log_in_shared()
         return True
 

@@ -33,9 +33,10 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        if not isinstance(value, str) or not value:
+        self._value = value if isinstance(value, str) else ""
+        del value  # octets, say: a password all the same, and not for a traceback
+        if not self._value:
             raise POP3UsageError("a password must be a string that is not empty")
-        self._value = value
 
     def reveal(self) -> str:
         """The password itself: call it in the expression that builds the bytes, keep it in no variable."""
@@ -176,15 +177,14 @@ def _printed_by(command: str) -> Secret | POP3UsageError:
     line, told = (
         (output or b"").partition(b"\n")[0].removesuffix(b"\r") for output in (done.stdout, done.stderr)
     )
-    said = f', saying "{printable(told)}"' if told and not (line and line in told) else ""
+    # What a program tells that ended well may be the secret, printed to the wrong place.
+    said = f', saying "{printable(told)}"' if done.returncode and told and not (line and line in told) else ""
     if done.returncode:
         return POP3UsageError(
             f"{name} ended with status {done.returncode}{said}: run it by hand, it must print the secret"
         )
     if not line:
-        return POP3UsageError(
-            f"{name} printed no secret{said}: it must be the first line of its standard output"
-        )
+        return POP3UsageError(f"{name} printed no secret: it must be the first line of its standard output")
     return Secret(line.decode(errors="surrogateescape"))
 
 
@@ -290,7 +290,10 @@ def _cut_frames(error: BaseException) -> None:
 
 def as_secret(source: str | Secret | SecretReference | OAuth2) -> Secret | SecretReference | OAuth2:
     """A literal password becomes a Secret; the others stay as they are."""
-    return source if isinstance(source, Secret | SecretReference | OAuth2) else Secret(source)
+    try:
+        return source if isinstance(source, Secret | SecretReference | OAuth2) else Secret(source)
+    finally:
+        del source
 
 
 def as_token(source: str | Secret | SecretReference | OAuth2, prompt: str = "Token: ") -> OAuth2:
