@@ -286,15 +286,18 @@ class Connection(ABC):
         return doubtful
 
     @contextlib.contextmanager
-    def operation(self, *, commit: bool = False, ahead: Sequence[Verb] = ()) -> Iterator[Session]:
+    def operation(
+        self, *, commit: bool = False, login: bool = True, ahead: Sequence[Verb] = ()
+    ) -> Iterator[Session]:
         """The open session, logged in; or one of its own, ended with the block: by QUIT to `commit`.
 
-        `ahead`: the commands without arguments that will be asked first.
+        `login`: False takes an open session as it is. `ahead`: the commands without arguments that will be
+        asked first.
         """
         self._check_lease()
         shared = self._session is not None
         if shared:
-            session = self._log_in_shared(ahead)
+            session = self._log_in_shared(ahead) if login else self._connected("this")
         else:
             credential = self._credential()
             session = self._retry.call(lambda: self._logged_in(credential, ahead))

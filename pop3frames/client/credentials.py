@@ -15,6 +15,7 @@ import shlex
 import subprocess
 import threading
 import traceback
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -105,8 +106,11 @@ class SecretReference:
             file, _, name = target.rpartition("#")
             return Vault(Path(file).expanduser()).get(name)
         try:
-            return Secret(getpass.getpass(prompt))
-        except (EOFError, NotImplementedError) as exc:  # the latter: a kernel that runs a notebook as a check
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", getpass.GetPassWarning)  # what is typed could be seen
+                return Secret(getpass.getpass(prompt))
+        # A kernel that runs a notebook as a check; pytest, which captures what would be asked.
+        except (EOFError, NotImplementedError, OSError, getpass.GetPassWarning) as exc:
             raise POP3UsageError(
                 "no terminal to type a password at: name an environment variable or a keyring entry instead; "
                 "account_from_environment() takes POP3FRAMES_PASSWORD or POP3FRAMES_SECRET"

@@ -175,8 +175,11 @@ class POP3ProtocolHandler(Connection):
         return True
 
     def get_capabilities(self) -> list[str]:
-        """What the server says it can do, such as ['TOP', 'SASL PLAIN']; empty where it has no CAPA."""
-        with self.operation() as session:
+        """What the server says it can do, such as ['TOP', 'SASL PLAIN']; empty where it has no CAPA.
+
+        Between `connect` and `authenticate` what it says before a login: how to log in, and STLS.
+        """
+        with self.operation(login=False) as session:
             try:
                 with session.typed_errors("CAPA"):
                     return [" ".join([name, *words]) for name, words in session.client.capa().items()]

@@ -296,5 +296,5 @@ def _check_exposure(
         )
     if context is None or features.plaintext or None in passwords:
         raise POP3UsageError(
-            f"to serve {host} takes a certificate (context=), given passwords, and no plaintext=True"
+            f"to serve {host} takes a certificate, passwords of your own, and no logins in plain text"
         )
