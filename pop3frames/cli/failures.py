@@ -17,6 +17,7 @@ _OPTIONS = {
     r"\bkeep_raw=True \(--keep-raw\)": "--keep-raw",
     r"\bretrieve=True or --retrieve\b": "--retrieve",
     r"\bempty_mailbox=True\b": "--empty-mailbox",
+    r"\butf8=True\b": "--utf8",
     r"\bcafile= or context=": "--cafile",
     r"\b(auth|cafile)=": r"--\1",
     r"a password itself must be wrapped: .*": "without --secret the password is asked for",
