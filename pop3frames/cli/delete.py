@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from pop3frames.cli.connecting import Connecting, connects
-from pop3frames.cli.failures import plain_errors
+from pop3frames.cli.failures import plain_errors, stopped
 from pop3frames.cli.shown import show_plan, show_still_there
 from pop3frames.cli.upkeep import opened
 from pop3frames.errors import POP3ConnectionError
@@ -73,14 +73,15 @@ def delete(
         if not yes:
             click.confirm(f"Delete {going} messages from {source.hostname}?", abort=True)
         try:
-            report = commit_deletions(
-                source,
-                dataset,
-                plan,
-                verify=verify,  # type: ignore[arg-type]  # click checked the choice
-                empty_mailbox=empty_mailbox,
-                most=most,
-            )
+            with stopped("nothing is deleted, unless it was at its end already; run it again to see"):
+                report = commit_deletions(
+                    source,
+                    dataset,
+                    plan,
+                    verify=verify,  # type: ignore[arg-type]  # click checked the choice
+                    empty_mailbox=empty_mailbox,
+                    most=most,
+                )
         except POP3ConnectionError as exc:
             click.echo(str(exc.report), err=True)
             show_still_there(exc.report, err=True)

@@ -53,12 +53,14 @@ def plain_errors() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def stopped() -> Iterator[None]:
+def stopped(
+    fate: str = "what was fetched whole is stored, the next run fetches the rest",
+) -> Iterator[None]:
     """After Ctrl-C: what became of what was on its way."""
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("\nstopped: what was fetched whole is stored, the next run fetches the rest", err=True)
+        click.echo(f"\nstopped: {fate}", err=True)
         raise
 
 

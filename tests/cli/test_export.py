@@ -352,6 +352,7 @@ def test_ctrl_c_ends_an_export_and_keeps_what_is_whole(tmp_path: Path) -> None:
         processes.append(process)
         _, errors = process.communicate()
     assert 1 == process.returncode
+    assert "stopped: what was fetched whole is stored" in errors
     assert "Aborted!" in errors
     assert "Traceback" not in errors
     assert ["uid-00001"] == stored(tmp_path / "mail")
