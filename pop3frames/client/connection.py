@@ -77,7 +77,8 @@ class Connection(ABC):
         self._flew = False  # a login was answered together with what left behind it
         self._listed: dict[int, str] = {}  # what was last seen under each number, as a unique-id
         self._moved = False  # numbers moved by our own deletions, on a server without unique-ids
-        if {"@", "/"} & set(hostname):  # a URL may hold the password: it is not quoted, here and later
+        # A URL may hold the password, so it is not quoted; and nothing, to a resolver, is this machine.
+        if not isinstance(hostname, str) or not hostname or {"@", "/"} & set(hostname):
             raise POP3UsageError(
                 "the host must be a name alone, such as pop.example.org, or an address: no URL, no user"
             )
