@@ -59,8 +59,7 @@ class Connection(ABC):
         observers: Iterable[Observer] = (),
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        # First what a repr shows: tracebacks with locals ask for one, whatever raises below.
-        self.hostname, self.port, self.username = hostname, port, username
+        self.hostname, self.port, self.username = hostname, port, username  # first what a repr shows
         self.encryption, self.timeout = encryption, timeout
         self._session: Session | None = None
         self._released = False
@@ -79,9 +78,7 @@ class Connection(ABC):
         self._moved = False  # numbers moved by our own deletions, on a server without unique-ids
         # A URL may hold the password, so it is not quoted; and nothing, to a resolver, is this machine.
         if not isinstance(hostname, str) or not hostname or {"@", "/"} & set(hostname):
-            raise POP3UsageError(
-                "the host must be a name alone, such as pop.example.org, or an address: no URL, no user"
-            )
+            raise POP3UsageError("hostname must be a name or an address alone, as pop.example.org, no URL")
         if encryption not in ("ssl", "tls", "none"):
             raise POP3UsageError(f"encryption must be 'ssl', 'tls' or 'none', not {encryption!r}")
         if auth is not None and auth not in MECHANISMS:
@@ -95,9 +92,8 @@ class Connection(ABC):
 
     def __repr__(self) -> str:
         state = "released" if self._released else "connected" if self._session else "not connected"
-        return (
-            f"<{type(self).__name__} {self.username}@{self.hostname}:{self.port} {self.encryption}, {state}>"
-        )
+        where = f"{self.username}@{self.hostname}:{self.port} {self.encryption}"
+        return f"<{type(self).__name__} {where}, {state}>"
 
     def __enter__(self) -> Self:
         self.connect()
@@ -145,10 +141,8 @@ class Connection(ABC):
     def disconnect(self) -> bool:
         """QUIT and close; False when QUIT was not confirmed, after a loss too. Safe to call again."""
         session, self._session = self._session, None
-        if session is None:
-            return True
-        if session.lost:
-            return False
+        if session is None or session.lost:
+            return session is None
         if session.quit_hides_mail:
             warnings.warn(
                 f"{self.hostname} says EXPIRE 0: after this QUIT it may hide or delete what was fetched",
@@ -249,8 +243,7 @@ class Connection(ABC):
         session = self._connected("this")
         if session.username is not None:
             return session
-        credential = self._credential()
-        busy = False
+        credential, busy = self._credential(), False
 
         def attempt() -> Session:
             nonlocal busy, session
@@ -292,8 +285,7 @@ class Connection(ABC):
     ) -> Iterator[Session]:
         """The open session, logged in; or one of its own, ended with the block: by QUIT to `commit`.
 
-        `login`: False takes an open session as it is. `ahead`: the commands without arguments that will be
-        asked first.
+        `login`: False takes an open one as it is. `ahead`: the commands without arguments asked first.
         """
         self._check_lease()
         shared = self._session is not None

@@ -175,10 +175,7 @@ class POP3ProtocolHandler(Connection):
         return True
 
     def get_capabilities(self) -> list[str]:
-        """What the server says it can do, such as ['TOP', 'SASL PLAIN']; empty where it has no CAPA.
-
-        Between `connect` and `authenticate` what it says before a login: how to log in, and STLS.
-        """
+        """What the server can do, as it says, before a login too: ['TOP', 'SASL PLAIN']; [] without CAPA."""
         with self.operation(login=False) as session:
             try:
                 with session.typed_errors("CAPA"):
