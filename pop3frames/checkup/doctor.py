@@ -12,7 +12,7 @@ from pop3frames.checkup.findings import Check
 from pop3frames.checkup.stay import Stay
 from pop3frames.checkup.visits import Visits
 from pop3frames.client.connection import Encryption, Password
-from pop3frames.client.credentials import Secret
+from pop3frames.client.credentials import OAuth2, Secret, SecretReference, as_secret
 from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.client.wire import TLSContext
 from pop3frames.errors import POP3UsageError
@@ -60,12 +60,16 @@ def doctor(
     """
     import pandas
 
+    try:
+        secret = None if password is None else as_secret(password)
+    finally:
+        del password  # no frame that raises holds it as it was given
     if isinstance(server, str):
         handler = handler_for(
-            server, port, username, password, encryption, timeout, auth=auth, cafile=cafile, context=context
+            server, port, username, secret, encryption, timeout, auth=auth, cafile=cafile, context=context
         )
     elif any(
-        each is not None for each in (port, username, password, encryption, timeout, auth, cafile, context)
+        each is not None for each in (port, username, secret, encryption, timeout, auth, cafile, context)
     ):
         raise POP3UsageError("a handler or an account already says where and how to log in")
     else:
@@ -80,7 +84,7 @@ def handler_for(
     hostname: str,
     port: int | None = None,
     username: str | None = None,
-    password: Password | None = None,
+    secret: Secret | SecretReference | OAuth2 | None = None,
     encryption: Encryption | None = None,
     timeout: float | None = None,
     *,
@@ -89,14 +93,14 @@ def handler_for(
     context: TLSContext | None = None,
 ) -> POP3ProtocolHandler:
     """The handler for a check-up; without a user name one that cannot log in."""
-    if (username is None) != (password is None):
+    if (username is None) != (secret is None):
         raise POP3UsageError("give both username and password, or neither to end before the login")
     encryption = encryption or "ssl"
     return POP3ProtocolHandler(
         hostname,
         port or (995 if encryption == "ssl" else 110),
         username or "nobody",
-        password or Secret("never sent"),
+        secret or Secret("never sent"),
         encryption,
         timeout or 30,
         auth=auth,

@@ -126,7 +126,8 @@ class Findings:
         if self.secret is None:
             return False
         reveal: Callable[[], str] = self.secret.reveal
-        forms = (next(form(self._username, reveal)) for form in (sasl.plain, sasl.xoauth2))
+        forms = [next(form(self._username, reveal)) for form in (sasl.plain, sasl.xoauth2)]
+        forms.append(reveal().encode(errors="replace"))
         escaped = printable(reveal(), _LONGEST)
         return reveal() in said or escaped in said or any(b64encode(form).decode() in said for form in forms)
 

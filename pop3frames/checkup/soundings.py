@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from pop3frames.checkup.findings import Check
 from pop3frames.client.pop3 import POP3
-from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3ProtocolError
+from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3ProtocolError, printable
 from pop3frames.protocol import grammar
 from pop3frames.protocol.commands import Argument
 from pop3frames.protocol.conversation import Reply
@@ -34,9 +34,10 @@ def stat(client: POP3) -> tuple[Check, tuple[int, int] | None]:
     reply = client._request(grammar.STAT)
     try:
         count, octets = parse_stat(reply.status)
-    except POP3ProtocolError as exc:
+    except POP3ProtocolError:
+        reply.withhold(client._repeats_a_secret)
         meaning = "an export goes by LIST; get_mailbox_stat() does not work here"
-        return Check("mailbox", "warning", "STAT cannot be read", meaning, str(exc)), None
+        return Check("mailbox", "warning", "STAT cannot be read", meaning, printable(reply.status)), None
     return Check("mailbox", "ok", f"{count} messages, {octets:,} octets"), (count, octets)
 
 

@@ -36,6 +36,9 @@ _OPTIONS = (
         default=None,
         help="Send commands ahead of replies, or never; default: as the server offers it.",
     ),
+    click.option(
+        "--utf8", is_flag=True, help="Ask for headers in UTF-8, for mails that a server gives only so."
+    ),
     click.option("--password-env", metavar="NAME", help="Environment variable that holds the password."),
     click.option(
         "--password-keyring", metavar="SERVICE", help="Service in the keyring that holds the password."
@@ -68,6 +71,7 @@ class Connecting:
     cafile: str | None
     auth: str | None
     pipelining: bool | None
+    utf8: bool
     password_env: str | None
     password_keyring: str | None
     secret: str | None
@@ -88,6 +92,7 @@ class Connecting:
             cafile=self.cafile,
             timeout=self.timeout,
             pipelining=self.pipelining,
+            utf8=self.utf8,
             **where,
         )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import click
 
 from pop3frames.cli.connecting import Connecting, connects
-from pop3frames.cli.failures import plain_errors
+from pop3frames.cli.failures import plain_errors, stopped
 from pop3frames.cli.shown import show_plan, show_still_there
+from pop3frames.cli.upkeep import opened
 from pop3frames.errors import POP3ConnectionError
 
 EXIT_NOT_ALL = 3  # the run is complete, but some messages of the plan are still there, or nobody knows
@@ -60,9 +60,8 @@ def delete(
     moment = before.replace(tzinfo=UTC) if before else None
     if older_than is not None:
         moment = datetime.now(UTC) - timedelta(days=older_than)
-    if not Path(dataset).is_dir():
-        raise click.UsageError(f"there is no dataset at {dataset}")
     with plain_errors():
+        opened(dataset)
         source = connecting.account(account).asked()
         from pop3frames.export.deletion import commit_deletions, plan_deletions
 
@@ -74,14 +73,15 @@ def delete(
         if not yes:
             click.confirm(f"Delete {going} messages from {source.hostname}?", abort=True)
         try:
-            report = commit_deletions(
-                source,
-                dataset,
-                plan,
-                verify=verify,  # type: ignore[arg-type]  # click checked the choice
-                empty_mailbox=empty_mailbox,
-                most=most,
-            )
+            with stopped("nothing is deleted, unless it was at its end already; run it again to see"):
+                report = commit_deletions(
+                    source,
+                    dataset,
+                    plan,
+                    verify=verify,  # type: ignore[arg-type]  # click checked the choice
+                    empty_mailbox=empty_mailbox,
+                    most=most,
+                )
         except POP3ConnectionError as exc:
             click.echo(str(exc.report), err=True)
             show_still_there(exc.report, err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pop3frames.cli.failures import plain_errors
+from pop3frames.cli.failures import in_options, plain_errors
 from pop3frames.protocol.sasl import MECHANISMS
 
 if TYPE_CHECKING:
@@ -125,11 +125,11 @@ def _show(rows: list[Check]) -> None:
         if row.verdict == "skipped":
             skipped.setdefault(row.finding, []).append(row.check)
             continue
-        _fill(f"{row.verdict:{_LABEL}}{row.check}: {row.finding}", width)
+        _fill(f"{row.verdict:{_LABEL}}{row.check}: {in_options(row.finding)}", width)
         if row.verdict != "ok" and row.meaning:
-            _fill(f"{'':{_LABEL}}-> {row.meaning}", width)
+            _fill(f"{'':{_LABEL}}-> {in_options(row.meaning)}", width)
     for reason, checks in skipped.items():
-        _fill(f"{'skipped':{_LABEL}}{', '.join(checks)}: {reason}", width)
+        _fill(f"{'skipped':{_LABEL}}{', '.join(checks)}: {in_options(reason)}", width)
 
 
 def _fill(text: str, width: int) -> None:

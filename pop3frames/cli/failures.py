@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import click
 
 from pop3frames.errors import POP3AuthenticationError, POP3BusyError, POP3Error
+
+# How the arguments of Python, which our errors name, are written here.
+_OPTIONS = {
+    r"\b(encryption|auth)='([\w-]+)'": r"--\1 \2",
+    r"\bpipelining=False\b": "--no-pipelining",
+    r"\bkeep_raw=True \(--keep-raw\)": "--keep-raw",
+    r"\bretrieve=True or --retrieve\b": "--retrieve",
+    r"\bempty_mailbox=True\b": "--empty-mailbox",
+    r"\butf8=True\b": "--utf8",
+    r"\bcafile= or context=": "--cafile",
+    r"\b(auth|cafile)=": r"--\1",
+    r"a password itself must be wrapped: .*": "without --secret the password is asked for",
+    r"name an environment variable or a keyring entry .*": (
+        "give --password-env, --password-keyring or --secret"
+    ),
+}
+
+
+def in_options(text: str) -> str:
+    """The same, with options in place of arguments."""
+    for argument, option in _OPTIONS.items():
+        text = re.sub(argument, option, text)
+    return text
 
 
 @contextlib.contextmanager
@@ -20,7 +44,8 @@ def plain_errors() -> Iterator[None]:
         if report is not None and getattr(report, "listed", True):
             click.echo(str(report), err=True)
         advice = _advice(exc)
-        raise click.ClickException(f"{str(exc).rstrip('.')}. {advice}" if advice else str(exc)) from exc
+        told = in_options(str(exc))
+        raise click.ClickException(f"{told.rstrip('.')}. {advice}" if advice else told) from exc
     except OSError as exc:
         if exc.filename is None:  # of no file: a closed pipe, which click ends quietly
             raise
@@ -28,12 +53,14 @@ def plain_errors() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def stopped() -> Iterator[None]:
+def stopped(
+    fate: str = "what was fetched whole is stored, the next run fetches the rest",
+) -> Iterator[None]:
     """After Ctrl-C: what became of what was on its way."""
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("\nstopped: what was fetched whole is stored, the next run fetches the rest", err=True)
+        click.echo(f"\nstopped: {fate}", err=True)
         raise
 
 

@@ -25,7 +25,7 @@ _account = click.option("--account", help="Only this account.  [default: all]")
 def compact(dataset: str, account: str | None) -> None:
     """Merge the small files of DATASET into large ones. Safe beside exports; no row changes."""
     with plain_errors():
-        done = _opened(dataset).compact(account)
+        done = opened(dataset).compact(account)
     for each in done:
         click.echo(
             f"{len(each.replaced)} files, {each.rows} rows -> {each.path} ({each.nbytes / 1e6:.1f} MB)"
@@ -46,7 +46,7 @@ def prune(dataset: str, before: datetime, account: str | None) -> None:
     Mail without its original bytes can no longer be deleted from the server, and is not fetched again.
     """
     with plain_errors():
-        done = _opened(dataset).prune(before=before.replace(tzinfo=UTC), account=account)
+        done = opened(dataset).prune(before=before.replace(tzinfo=UTC), account=account)
     click.echo(f"{done.rows} rows pruned, {done.octets / 1e6:.1f} MB of text and bytes gone")
 
 
@@ -55,16 +55,19 @@ def prune(dataset: str, before: datetime, account: str | None) -> None:
 def verify(dataset: str) -> None:
     """Read all of DATASET and say whether it is whole. Exit status: 0 whole, 1 unreadable, 4 not whole."""
     with plain_errors():
-        found = _opened(dataset).verify()
+        found = opened(dataset).verify()
     for line in str(found).splitlines():
         click.echo(printable(line, 1000))
     if not found:
         raise SystemExit(EXIT_NOT_WHOLE)
 
 
-def _opened(path: str) -> Dataset:
-    if not Path(path).is_dir():
-        raise click.UsageError(f"there is no dataset at {path}")
-    from pop3frames.frames.dataset import Dataset
+def opened(path: str) -> Dataset:
+    """The dataset that is there: a wrong path must not pass for one that is whole, and empty."""
+    from pop3frames.frames.dataset import Dataset, enclosing_dataset
 
+    found = enclosing_dataset(Path(path) / "inside")
+    if found != Path(path).absolute():
+        instead = f": it lies in the dataset {found}" if found and Path(path).is_dir() else ""
+        raise click.UsageError(f"there is no dataset at {path}{instead}")
     return Dataset(path)

@@ -316,6 +316,7 @@ def _capabilities(reply: Reply) -> Capabilities:
 
 
 def _gives_away(secret: Secret, first: Callable[[], bytes], text: bytes) -> bool:
-    """Whether a server's words repeat the secret, or the response that held it."""
-    response = base64.b64encode(first())
-    return secret.reveal().encode(errors="replace") in text or (response != b"" and response in text)
+    """Whether a server's words repeat the secret, as it is or in base64, or the response that held it."""
+    spoken = secret.reveal().encode(errors="replace")
+    repeated = (spoken, base64.b64encode(spoken), base64.b64encode(first()))
+    return any(form != b"" and form in text for form in repeated)

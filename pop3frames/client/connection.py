@@ -59,20 +59,26 @@ class Connection(ABC):
         observers: Iterable[Observer] = (),
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        password = as_secret(password)  # first: no frame that raises below holds it as a string
-        self.hostname, self.port, self.username = hostname, port, username
+        self.hostname, self.port, self.username = hostname, port, username  # first what a repr shows
         self.encryption, self.timeout = encryption, timeout
-        self._auth, self._cafile, self._context, self._pipelining = auth, cafile, context, pipelining
-        self._password = as_token(password) if auth in BEARERS else password
-        self._utf8, self._retry, self._observers = utf8, retry or _RETRY, tuple(observers)
-        self._limits = limits
         self._session: Session | None = None
         self._released = False
+        try:
+            secret = as_secret(password)
+        finally:
+            del password  # no frame that raises holds it as it was given
+        self._auth, self._cafile, self._context, self._pipelining = auth, cafile, context, pipelining
+        self._password = as_token(secret) if auth in BEARERS else secret
+        self._utf8, self._retry, self._observers = utf8, retry or _RETRY, tuple(observers)
+        self._limits = limits
         self._announced: Capabilities | None = None  # what the server said before the last login
         self._serial = False  # a connection broke while commands ran ahead: those that follow do without
         self._flew = False  # a login was answered together with what left behind it
         self._listed: dict[int, str] = {}  # what was last seen under each number, as a unique-id
         self._moved = False  # numbers moved by our own deletions, on a server without unique-ids
+        # A URL may hold the password, so it is not quoted; and nothing, to a resolver, is this machine.
+        if not isinstance(hostname, str) or not hostname or {"@", "/"} & set(hostname):
+            raise POP3UsageError("hostname must be a name or an address alone, as pop.example.org, no URL")
         if encryption not in ("ssl", "tls", "none"):
             raise POP3UsageError(f"encryption must be 'ssl', 'tls' or 'none', not {encryption!r}")
         if auth is not None and auth not in MECHANISMS:
@@ -86,9 +92,8 @@ class Connection(ABC):
 
     def __repr__(self) -> str:
         state = "released" if self._released else "connected" if self._session else "not connected"
-        return (
-            f"<{type(self).__name__} {self.username}@{self.hostname}:{self.port} {self.encryption}, {state}>"
-        )
+        where = f"{self.username}@{self.hostname}:{self.port} {self.encryption}"
+        return f"<{type(self).__name__} {where}, {state}>"
 
     def __enter__(self) -> Self:
         self.connect()
@@ -118,7 +123,10 @@ class Connection(ABC):
 
         Waits for a mailbox that is in use as `retry` says, then raises POP3BusyError.
         """
-        password = self._password if password is None else as_secret(password)
+        try:
+            secret = self._password if password is None else as_secret(password)
+        finally:
+            del password
         session = self._connected("authenticate")
         name = self.username if username is None else username
         if session.username is not None:
@@ -126,17 +134,15 @@ class Connection(ABC):
                 raise POP3UsageError(f"already logged in as {session.username!r}: disconnect first")
             return True
         self.username = name
-        self._password = as_token(password) if self._auth in BEARERS else password
+        self._password = as_token(secret) if self._auth in BEARERS else secret
         self._log_in_shared()
         return True
 
     def disconnect(self) -> bool:
         """QUIT and close; False when QUIT was not confirmed, after a loss too. Safe to call again."""
         session, self._session = self._session, None
-        if session is None:
-            return True
-        if session.lost:
-            return False
+        if session is None or session.lost:
+            return session is None
         if session.quit_hides_mail:
             warnings.warn(
                 f"{self.hostname} says EXPIRE 0: after this QUIT it may hide or delete what was fetched",
@@ -237,8 +243,7 @@ class Connection(ABC):
         session = self._connected("this")
         if session.username is not None:
             return session
-        credential = self._credential()
-        busy = False
+        credential, busy = self._credential(), False
 
         def attempt() -> Session:
             nonlocal busy, session
@@ -275,15 +280,17 @@ class Connection(ABC):
         return doubtful
 
     @contextlib.contextmanager
-    def operation(self, *, commit: bool = False, ahead: Sequence[Verb] = ()) -> Iterator[Session]:
+    def operation(
+        self, *, commit: bool = False, login: bool = True, ahead: Sequence[Verb] = ()
+    ) -> Iterator[Session]:
         """The open session, logged in; or one of its own, ended with the block: by QUIT to `commit`.
 
-        `ahead`: the commands without arguments that will be asked first.
+        `login`: False takes an open one as it is. `ahead`: the commands without arguments asked first.
         """
         self._check_lease()
         shared = self._session is not None
         if shared:
-            session = self._log_in_shared(ahead)
+            session = self._log_in_shared(ahead) if login else self._connected("this")
         else:
             credential = self._credential()
             session = self._retry.call(lambda: self._logged_in(credential, ahead))

@@ -15,6 +15,7 @@ import shlex
 import subprocess
 import threading
 import traceback
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -33,9 +34,10 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        if not isinstance(value, str) or not value:
+        self._value = value if isinstance(value, str) else ""
+        del value  # octets, say: a password all the same, and not for a traceback
+        if not self._value:
             raise POP3UsageError("a password must be a string that is not empty")
-        self._value = value
 
     def reveal(self) -> str:
         """The password itself: call it in the expression that builds the bytes, keep it in no variable."""
@@ -104,8 +106,11 @@ class SecretReference:
             file, _, name = target.rpartition("#")
             return Vault(Path(file).expanduser()).get(name)
         try:
-            return Secret(getpass.getpass(prompt))
-        except (EOFError, NotImplementedError) as exc:  # the latter: a kernel that runs a notebook as a check
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", getpass.GetPassWarning)  # what is typed could be seen
+                return Secret(getpass.getpass(prompt))
+        # A kernel that runs a notebook as a check; pytest, which captures what would be asked.
+        except (EOFError, NotImplementedError, OSError, getpass.GetPassWarning) as exc:
             raise POP3UsageError(
                 "no terminal to type a password at: name an environment variable or a keyring entry instead; "
                 "account_from_environment() takes POP3FRAMES_PASSWORD or POP3FRAMES_SECRET"
@@ -176,15 +181,14 @@ def _printed_by(command: str) -> Secret | POP3UsageError:
     line, told = (
         (output or b"").partition(b"\n")[0].removesuffix(b"\r") for output in (done.stdout, done.stderr)
     )
-    said = f', saying "{printable(told)}"' if told and not (line and line in told) else ""
+    # What a program tells that ended well may be the secret, printed to the wrong place.
+    said = f', saying "{printable(told)}"' if done.returncode and told and not (line and line in told) else ""
     if done.returncode:
         return POP3UsageError(
             f"{name} ended with status {done.returncode}{said}: run it by hand, it must print the secret"
         )
     if not line:
-        return POP3UsageError(
-            f"{name} printed no secret{said}: it must be the first line of its standard output"
-        )
+        return POP3UsageError(f"{name} printed no secret: it must be the first line of its standard output")
     return Secret(line.decode(errors="surrogateescape"))
 
 
@@ -290,7 +294,10 @@ def _cut_frames(error: BaseException) -> None:
 
 def as_secret(source: str | Secret | SecretReference | OAuth2) -> Secret | SecretReference | OAuth2:
     """A literal password becomes a Secret; the others stay as they are."""
-    return source if isinstance(source, Secret | SecretReference | OAuth2) else Secret(source)
+    try:
+        return source if isinstance(source, Secret | SecretReference | OAuth2) else Secret(source)
+    finally:
+        del source
 
 
 def as_token(source: str | Secret | SecretReference | OAuth2, prompt: str = "Token: ") -> OAuth2:

@@ -175,8 +175,8 @@ class POP3ProtocolHandler(Connection):
         return True
 
     def get_capabilities(self) -> list[str]:
-        """What the server says it can do, such as ['TOP', 'SASL PLAIN']; empty where it has no CAPA."""
-        with self.operation() as session:
+        """What the server can do, as it says, before a login too: ['TOP', 'SASL PLAIN']; [] without CAPA."""
+        with self.operation(login=False) as session:
             try:
                 with session.typed_errors("CAPA"):
                     return [" ".join([name, *words]) for name, words in session.client.capa().items()]

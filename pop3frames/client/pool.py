@@ -42,9 +42,7 @@ class POP3ConnectionPool:
         clock: Callable[[], float] = time.monotonic,
         **options: Any,
     ) -> None:
-        password = as_secret(password)  # first: no frame that raises below holds it as a string
-        self._username = username
-        self._new_handler = partial(POP3ProtocolHandler, hostname, port, username, password, **options)
+        # First what a repr shows: tracebacks with locals ask for one, whatever raises below.
         self.pool_size, self._idle_seconds, self._clock = pool_size, idle_seconds, clock
         # `_free` guards the four below, and is notified when there is room.
         self._free = threading.Condition()
@@ -52,6 +50,12 @@ class POP3ConnectionPool:
         self._leased: set[POP3ProtocolHandler] = set()
         self._returning: set[POP3ProtocolHandler] = set()  # leased still, while its marks are taken back
         self._opening = 0
+        try:
+            secret = as_secret(password)
+        finally:
+            del password  # no frame that raises holds it as it was given
+        self._username = username
+        self._new_handler = partial(POP3ProtocolHandler, hostname, port, username, secret, **options)
         if type(pool_size) is not int or pool_size < 1:
             raise POP3UsageError("pool_size must be a positive integer")
         self._new_handler()  # a wrong argument is an error now, not at the first lease

@@ -80,12 +80,13 @@ class POP3(Authorization):
 
     def stat(self) -> tuple[int, int]:
         """Message count and octets of the mailbox, without the marked ones."""
-        status = self._request(grammar.STAT).status
+        reply = self._request(grammar.STAT)
         try:
-            return parse_stat(status)
+            return parse_stat(reply.status)
         except POP3ConnectionError:
             self.close()
-            raise
+            reply.withhold(self._repeats_a_secret)
+        return parse_stat(reply.status)  # raises: with the server's words, where they may be shown
 
     def list(self, which: int | str | None = None) -> Response | bytes:
         """Scan listings (b'1 120'): all as (status, lines, octets); of one message, its status line."""

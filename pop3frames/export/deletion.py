@@ -240,7 +240,7 @@ def _why_not(
     if uidl not in by_uidl:
         return "several messages have this unique-id"
     if uidl not in safe:
-        return "its original bytes are not in the dataset: it was exported without keep_raw (--keep-raw)"
+        return "its original bytes are not in the dataset: exported without keep_raw (--keep-raw), or pruned"
     return None
 
 

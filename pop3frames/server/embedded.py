@@ -90,6 +90,10 @@ class EmbeddedServer:
         faults: Iterable[AnyFault] = (),
         clock: Clock = time.monotonic,
     ) -> None:
+        # First what a repr shows: tracebacks with locals ask for one, whatever raises below.
+        self.host, self.port, self.tls_port = host, port, tls_port if context else None
+        self.users: dict[str, User] = {}
+        self._listeners: list[tuple[socket.socket, threading.Thread]] = []
         given = {username: (password, source)} if users is None else users
         if not given or (users is not None and (source or password)):
             raise POP3UsageError("give either users= with one user at least, or source and password")
@@ -101,7 +105,6 @@ class EmbeddedServer:
         }
         first = next(iter(self.users.values()))
         self.username, self.password, self.maildrop = first.name, first.password, first.maildrop
-        self.host, self.port, self.tls_port = host, port, tls_port if context else None
         self._service = Service(
             Users(self.users.values(), tokens, clock),
             features=features,
@@ -117,7 +120,6 @@ class EmbeddedServer:
         self._threads: set[threading.Thread] = set()  # all that may be alive; stop() waits for them
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._accepted = 0
-        self._listeners: list[tuple[socket.socket, threading.Thread]] = []
 
     def __enter__(self) -> Self:
         return self.start()
@@ -294,5 +296,5 @@ def _check_exposure(
         )
     if context is None or features.plaintext or None in passwords:
         raise POP3UsageError(
-            f"to serve {host} takes a certificate (context=), given passwords, and no plaintext=True"
+            f"to serve {host} takes a certificate, passwords of your own, and no logins in plain text"
         )

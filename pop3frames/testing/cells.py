@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-REPORT = "POP3FRAMES_CELL_REPORT"  # the variable that names the file
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+from pop3frames.testing.checks import COLOURS, REPORT
+
 _COMPARED = ("text/plain", "text/html", "text/markdown", "application/json")
 
 

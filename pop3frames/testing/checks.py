@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pop3frames.errors import POP3UsageError, printable
-from pop3frames.testing.cells import COLOURS, REPORT
 from pop3frames.testing.environment import server_environment, variables_set
 from pop3frames.testing.mailboxes import served
 
 Strictness = Literal["strict", "lax"]
 
 CELL_SECONDS = 60.0
+REPORT = "POP3FRAMES_CELL_REPORT"  # the variable that names the file into which `cells.py` writes
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SANITIZERS = Path(__file__).with_name("sanitizers.cfg")
 _NEEDED = ("nbval", "pytest", "nbclient")
 _SPARE_SECONDS = 120  # for pytest and a kernel to start and end, beside the cells

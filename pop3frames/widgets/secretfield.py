@@ -50,14 +50,21 @@ class SecretField(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return "SecretField: run the cell to type a password, it is not stored in the notebook."
 
-    def _received(self, _: Any, content: Any, _buffers: Any) -> None:
+    def _received(self, _: Any, content: Any, buffers: list[Any]) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
         if kind == "ready":
             self.show_held(self._held)
         elif kind == "typed":
-            # Taken out of the message, which the kernel keeps until the next one comes.
-            text, entered = content.pop("secret", None), content.get("entered") is True
-            secret = Secret(text) if isinstance(text, str) and text else None
-            del text
+            secret = _taken_out(buffers)
             for callback in tuple(self._typed):
-                callback(secret, entered)
+                callback(secret, content.get("entered") is True)
+
+
+def _taken_out(buffers: list[Any]) -> Secret | None:
+    """The secret, from the buffers of a message, which the kernel keeps until the next one comes."""
+    try:
+        return Secret(bytes(buffers.pop()).decode()) if buffers and len(buffers[-1]) else None
+    except (TypeError, ValueError):  # from a page that is not ours; no UTF-8
+        return None
+    finally:
+        buffers.clear()

@@ -12,7 +12,7 @@ from pop3frames.checkup.doctor import check_up
 from pop3frames.checkup.findings import CHECKS, Check
 from pop3frames.client.handler import POP3ProtocolHandler
 
-PASSWORD = "correct horse 7c1f"
+PASSWORD = 'correct "horse" \\7c1f'  # with what a repr writes otherwise
 MAILS = [b"Subject: mail %d\r\n\r\nbody %d\r\nand more\r\n" % (number, number) for number in (1, 2, 3)]
 CAPABILITIES = b"TOP\r\nUIDL\r\nUSER\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 

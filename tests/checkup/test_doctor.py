@@ -7,6 +7,7 @@ from typing import Any
 import pandas
 import pytest
 from checkup.odd_servers import CAPABILITIES, MAILS, block, capa, looked_over, odd
+from client.canaries import CANARY, everything
 from lab.scripted import CLOSE
 
 from pop3frames.checkup.doctor import check_up, doctor
@@ -241,6 +242,20 @@ def test_calls_that_make_no_sense_are_usage_errors(monkeypatch: pytest.MonkeyPat
         pytest.raises(POP3UsageError, match="open session"),
     ):
         doctor(opened)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"encryption": "starttls"}, {"auth": "XOAUTH"}, {"cafile": "/nowhere.pem"}, {"port": -1}]
+)
+@pytest.mark.parametrize("password", [CANARY, CANARY.encode()])
+def test_a_call_that_makes_no_sense_does_not_turn_the_password_out(
+    wrong: dict[str, Any], password: Any
+) -> None:
+    """No frame that refuses it holds it as it was given."""
+    with pytest.raises(POP3UsageError) as raised:
+        doctor("pop.example.org", username="ann", password=password, **wrong)
+
+    assert CANARY not in everything(raised.value)
 
 
 def test_the_handler_stays_as_it_was() -> None:

@@ -34,9 +34,16 @@ def test_words_of_a_server_never_reach_the_terminal_as_they_came() -> None:
     assert "\\u202e" in rows["implementation"].finding
 
 
-@pytest.mark.parametrize("form", [PASSWORD.encode(), base64.b64encode(f"\0ann\0{PASSWORD}".encode())])
+@pytest.mark.parametrize(
+    "form",
+    [
+        PASSWORD.encode(),
+        base64.b64encode(PASSWORD.encode()),
+        base64.b64encode(f"\0ann\0{PASSWORD}".encode()),
+    ],
+)
 def test_a_password_that_a_server_repeats_is_not_shown(form: bytes) -> None:
-    """As it is, or as PLAIN sends it."""
+    """As it is, in base64, or as PLAIN sends it."""
     changes = {
         "CAPA inside": capa(b"IMPLEMENTATION " + form + b"\r\n"),
         "STAT": b"-ERR " + form + b"\r\n",
@@ -48,6 +55,8 @@ def test_a_password_that_a_server_repeats_is_not_shown(form: bytes) -> None:
         assert rows[name].finding.endswith("(not shown: it repeats the password)"), name
     with odd({"PASS": b"-ERR " + form + b"\r\n"}) as server:
         assert form.decode() not in str(looked_over(server))
+    with odd({"STAT": b"+OK " + form + b"\r\n"}) as server:
+        assert looked_over(server)["mailbox"].finding.endswith("(not shown: it repeats the password)")
 
 
 @pytest.mark.parametrize("verb", ["LIST", "TOP", "RETR"])

@@ -6,6 +6,7 @@ import contextlib
 import poplib
 import signal
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import trustme
 from click.testing import CliRunner, Result
 from export.mailboxes import account_of, mail, mails
 
+from pop3frames.cli.failures import in_options
 from pop3frames.cli.main import main
 from pop3frames.client.pop3 import POP3_SSL
 from pop3frames.client.wire import default_context
@@ -74,6 +76,42 @@ def test_misuse_is_a_sentence_and_status_two(words: list[str]) -> None:
     result = invoke(*words)
     assert 2 == result.exit_code
     assert "Error: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "here"),
+    [
+        ("995 is usual for encryption='ssl', 110 for", "995 is usual for --encryption ssl, 110 for"),
+        ("for a private CA pass cafile= or context=", "for a private CA pass --cafile"),
+        ("pass empty_mailbox=True", "pass --empty-mailbox"),
+        ("use pipelining=False: then", "use --no-pipelining: then"),
+        ("auth='PLAIN', or auth= one of the offered", "--auth PLAIN, or --auth one of the offered"),
+        ("the server said user='ann' x=True", "the server said user='ann' x=True"),
+    ],
+)
+def test_an_argument_is_told_as_the_option_it_is_here(said: str, here: str) -> None:
+    """Errors are written for Python; nobody at a shell can pass encryption='ssl'."""
+    assert here == in_options(said)
+
+
+def test_a_password_in_place_of_a_reference_is_refused_in_the_words_of_the_shell() -> None:
+    """And not shown."""
+    words = ["--host", "127.0.0.1", "--username", "ann", "--secret", "hunter2"]
+    result = invoke("headers", *words)
+    assert_plain(result, "'crypt:FILE#NAME'; without --secret the password is asked for\n")
+    assert "hunter2" not in result.output
+
+
+def test_checking_notebooks_without_pytest_says_what_to_install(tmp_path: Path) -> None:
+    """As after a plain `pip install pop3frames`."""
+    (tmp_path / "a.ipynb").write_text("{}")
+    code = (
+        "import sys; sys.modules['pytest'] = None; from pop3frames.cli.main import main;"
+        f"main(['check-notebooks', {str(tmp_path)!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert 1 == done.returncode
+    assert "Error: to check notebooks takes pytest: pip install 'pop3frames[checks]'\n" == done.stderr
 
 
 # Serve
@@ -182,8 +220,8 @@ def test_serve_is_for_this_machine_unless_all_is_given(
     assert_plain(invoke("serve", str(tmp_path), "--host", "0.0.0.0"), "takes a certificate")
     without = [word for word in certified if "SERVE_PASSWORD" not in word and word != "--password-env"]
     (tmp_path / "one.eml").write_bytes(mail(1).raw)
-    assert_plain(invoke(*without, "--host", "0.0.0.0"), "given passwords")
-    assert_plain(invoke(*certified, "--host", "0.0.0.0", "--plaintext"), "no plaintext")
+    assert_plain(invoke(*without, "--host", "0.0.0.0"), "passwords of your own")
+    assert_plain(invoke(*certified, "--host", "0.0.0.0", "--plaintext"), "no logins in plain text")
     _, said = serving(*certified, "--host", "0.0.0.0")
     assert any(key.startswith("1 messages on 0.0.0.0, port ") for key in said)
 

@@ -14,6 +14,7 @@ from lab.scripted import ScriptedServer
 
 from pop3frames.cli.main import main
 from pop3frames.client.retry import Retry
+from pop3frames.export.deletion import Deleting
 from pop3frames.server.embedded import EmbeddedServer
 from pop3frames.server.faults import AnyFault, Drop, Say
 from pop3frames.server.features import Features
@@ -85,6 +86,23 @@ def test_without_a_yes_nothing_is_deleted(run: Run, answer: str) -> None:
     assert 1 == result.exit_code
     assert "Aborted!" in result.output
     assert "deleted" not in result.output
+
+
+def test_ctrl_c_before_the_end_deletes_nothing_and_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are marked when it comes, and no QUIT is sent: status 1."""
+    mark = Deleting.mark
+
+    def interrupted(*arguments: Any) -> bool:
+        mark(*arguments)
+        raise KeyboardInterrupt
+
+    with serving(FIVE) as server:
+        run("export", server, "--keep-raw")
+        monkeypatch.setattr(Deleting, "mark", interrupted)
+        result = run("delete", server, "--yes", "--empty-mailbox")
+        assert_untouched(server, FIVE)
+    assert 1 == result.exit_code
+    assert "stopped: nothing is deleted, unless it was at its end already" in result.stderr
 
 
 def test_a_dry_run_asks_and_deletes_nothing(run: Run) -> None:

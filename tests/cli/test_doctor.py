@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_without_a_user_name_it_ends_before_the_login() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("--password-command", f"echo {PASSWORD}"),
+        ("--password-command", f"echo {shlex.quote(PASSWORD)}"),
         ("--secret", "env:MAIL_PASSWORD"),
         ("--password",),
         (),

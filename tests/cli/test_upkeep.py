@@ -62,10 +62,15 @@ def test_a_dataset_is_proved_whole_or_not(dataset: Path) -> None:
     assert part.name in result.stdout
 
 
-@pytest.mark.parametrize("command", ["compact", "verify"])
-def test_what_is_no_folder_is_misuse(tmp_path: Path, command: str) -> None:
-    """A new folder is not made by looking at it."""
-    result = invoke(command, str(tmp_path / "nothing"))
-    assert 2 == result.exit_code
-    assert "there is no dataset" in result.stderr
-    assert [] == list(tmp_path.iterdir())
+@pytest.mark.parametrize("command", [["compact"], ["verify"], ["prune", "--before", "2024-01-01", "--yes"]])
+def test_what_is_no_dataset_is_misuse(tmp_path: Path, dataset: Path, command: list[str]) -> None:
+    """A new folder is not made by looking at it, and a wrong one does not pass for an empty dataset."""
+    (tmp_path / "other").mkdir()
+    for path in ("nothing", "other"):
+        result = invoke(*command, str(tmp_path / path))
+        assert 2 == result.exit_code
+        assert f"there is no dataset at {tmp_path / path}\n" in result.stderr
+    account = Dataset(dataset).parts()[0].parent
+    assert f"it lies in the dataset {dataset}\n" in invoke(*command, str(account)).stderr
+    assert not (tmp_path / "nothing").exists()
+    assert [] == list((tmp_path / "other").iterdir())

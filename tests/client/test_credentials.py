@@ -7,6 +7,7 @@ import getpass
 import json
 import pickle
 import pprint
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -206,12 +207,24 @@ def test_a_prompt_says_whose_password_it_wants(
     assert asked == ["Password for ann@127.0.0.1: "] * 2
 
 
-def test_a_prompt_without_a_terminal_says_what_else_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch job has nobody to ask."""
+def _could_be_seen(prompt: str) -> str:
+    warnings.warn("cannot control echo", getpass.GetPassWarning, stacklevel=1)
+    return CANARY
 
-    def nobody(prompt: str) -> str:
-        raise EOFError
 
+def _nobody(prompt: str) -> str:
+    raise EOFError
+
+
+def _captured(prompt: str) -> str:
+    raise OSError("pytest: reading from stdin while output is captured")
+
+
+@pytest.mark.parametrize("nobody", [_nobody, _captured, _could_be_seen])
+def test_a_prompt_without_a_terminal_says_what_else_there_is(
+    monkeypatch: pytest.MonkeyPatch, nobody: Callable[[str], str]
+) -> None:
+    """A batch job has nobody to ask, nor has a test; and nothing is typed where it would be seen."""
     monkeypatch.setattr(getpass, "getpass", nobody)
     with pytest.raises(POP3UsageError, match="environment variable or a keyring"):
         SecretReference("prompt").resolve()

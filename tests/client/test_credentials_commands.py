@@ -61,7 +61,8 @@ FAILURES = {
     ),
     "its secret on stderr": (f"print({CANARY!r}); sys.exit({CANARY!r})", "status 1: run it by hand"),
     "an empty line": (f"print(); print({CANARY!r})", "printed no secret"),
-    "nothing": ("sys.stderr.write('no such entry')", 'printed no secret, saying "no such entry"'),
+    "nothing": ("sys.stderr.write('no such entry')", "printed no secret: it must be the first line"),
+    "its secret on stderr only": (f"sys.stderr.write({CANARY!r})", "printed no secret: it must be"),
     "a hang": (f"print({CANARY!r}, flush=True); time.sleep(60)", "did not end within 0.5 seconds"),
     "a signal": (f"print({CANARY!r}, flush=True); os.kill(os.getpid(), 9)", "status -9"),
 }

@@ -13,6 +13,7 @@ import pytest
 from client.canaries import CANARY, everything
 from lab.scripted import CLOSE, GREETING, NO_CAPA, RESET, STALL, ScriptedServer
 
+from pop3frames.client.credentials import Secret
 from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.client.pool import POP3ConnectionPool
 from pop3frames.client.pop3 import POP3
@@ -108,6 +109,35 @@ def test_a_wrong_argument_does_not_turn_the_password_out(wrong: dict[str, Any]) 
         make(**arguments)
 
     assert CANARY not in everything(raised.value)
+
+
+@pytest.mark.parametrize("password", [CANARY.encode(), [CANARY]])
+@pytest.mark.parametrize(
+    "use",
+    [
+        Secret,
+        lambda password: POP3ProtocolHandler("h", 995, "ann", password),
+        lambda password: POP3ConnectionPool("h", 995, "ann", password),
+        lambda password: POP3ProtocolHandler("h", 995, "ann", "x").authenticate("ann", password),
+    ],
+)
+def test_a_password_of_a_wrong_type_is_refused_without_showing_it(
+    use: Callable[[Any], object], password: Any
+) -> None:
+    """Octets, as poplib's users may have them: no frame holds them either."""
+    with pytest.raises(POP3UsageError, match="must be a string") as raised:
+        use(password)
+
+    assert CANARY not in everything(raised.value)
+
+
+@pytest.mark.parametrize("host", ["pops://ann:{}@pop.example.org:995", "ann:{}@h", "https://h/?key={}", ""])
+def test_a_host_that_is_a_url_is_refused_and_not_quoted(host: str) -> None:
+    """Other mail programs take such a line, password and all. Nor does none mean this machine."""
+    with pytest.raises(POP3UsageError, match="a name or an address alone") as raised:
+        POP3ProtocolHandler(host.format(CANARY), 995, "ann", "x")
+
+    assert CANARY not in str(raised.value)
 
 
 @pytest.mark.parametrize("password", [CANARY + "\r\nDELE 1", CANARY + "\0", CANARY * 40, CANARY + "\ud800"])

@@ -271,6 +271,7 @@ def test_capabilities_are_lines_of_words(client: Mock, connected: POP3ProtocolHa
     client.capa.return_value = {"STLS": [], "SASL": ["PLAIN", "LOGIN"], "RESP-CODES": []}
 
     assert connected.get_capabilities() == ["STLS", "SASL PLAIN LOGIN", "RESP-CODES"]
+    client.pass_.assert_not_called()
 
 
 def test_a_server_without_capabilities_has_none(client: Mock, connected: POP3ProtocolHandler) -> None:

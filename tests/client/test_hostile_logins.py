@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 import pytest
+from client.canaries import everything
 from client.in_memory import GREETING, HandlerInMemory, InMemory, in_memory
 from lab.scripted import CLOSE, NO_CAPA, RESET, ScriptedServer
 from lab.scripted import GREETING as GREETED
@@ -140,6 +141,7 @@ AGAIN = {
     "a refusal": b"-ERR unknown command: PASS hunter2-canary",
     "a code": b"-ERR [HUNTER2-CANARY/hunter2-canary] no",
     "what SASL said": b"-ERR what is " + base64.b64encode(b"\0ann\0hunter2-canary"),
+    "in base64": b"-ERR what is " + base64.b64encode(b"hunter2-canary"),
     "no reply at all": b"PASS hunter2-canary",
 }
 
@@ -165,10 +167,27 @@ def test_a_secret_that_is_repeated_long_after_the_login_is_shown_nowhere(
             client.noop()
 
     encoded = base64.b64encode(b"\0ann\0hunter2-canary").decode()
+    alone = base64.b64encode(b"hunter2-canary").decode()
     shown = f"{raised.value} {raised.value!r} {vars(raised.value)} {caplog.text}"
     assert CANARY not in shown.lower()
+    assert alone not in shown
     assert login != "PLAIN" or encoded not in shown
     assert "C: NOOP" in caplog.text
+
+
+def test_a_reply_to_stat_that_repeats_a_secret_is_not_shown() -> None:
+    """It is +OK, and what makes it an error is what it says; a number that is also the password counts."""
+    login = [GREETING, b"+OK\r\n", b"+OK\r\n"]
+    client = in_memory([*login, b"+OK hunter2-canary\r\n"])
+    client.log_in("ann", Secret(CANARY))
+    with pytest.raises(POP3ProtocolError, match="not shown") as raised:
+        client.stat()
+    numbers = in_memory([*login, b"+OK 1 20\r\n"])
+    numbers.log_in("ann", Secret("1 20"))
+
+    assert CANARY not in everything(raised.value)
+    assert client.wire.closed
+    assert (1, 20) == numbers.stat()
 
 
 def test_a_refusal_that_does_not_repeat_it_keeps_its_words() -> None:

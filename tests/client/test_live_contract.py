@@ -100,6 +100,19 @@ def test_looking_tells_numbers_sizes_and_ids(mailbox: Mailbox, opened: Opened) -
     assert mailbox.left() == ALL
 
 
+def test_what_a_server_can_do_is_asked_without_a_login_where_nobody_has_logged_in(mailbox: Mailbox) -> None:
+    """Between connect and authenticate, where the ways to log in are told; the password would be refused."""
+    handler = mailbox.handler(password="wrong")
+    handler.connect()
+    before = handler.get_capabilities()
+    handler.authenticate(password=mailbox.handler()._credential())
+    after = handler.get_capabilities()
+    handler.disconnect()
+
+    assert any(each.startswith("SASL ") for each in before)
+    assert "PIPELINING" in after
+
+
 def test_fetching_gives_what_was_delivered(mailbox: Mailbox, opened: Opened) -> None:
     """One, some, all, and the original bytes."""
     with opened(mailbox.handler()) as handler:

@@ -33,7 +33,7 @@ from pop3frames.server.maildrop import StoredMessage
 
 BOTH = pytest.mark.parametrize("verify", ["hash", "uidl"])
 OTHER_MAIL = "what the server has under this unique-id could not be fetched, or is another mail"
-NOT_SAFE = "its original bytes are not in the dataset: it was exported without keep_raw (--keep-raw)"
+NOT_SAFE = "its original bytes are not in the dataset: exported without keep_raw (--keep-raw), or pruned"
 FIVE = mails(5)
 
 

@@ -91,6 +91,7 @@ def test_fifty_accounts_are_whole_although_workers_are_killed(folder: Path, clie
     with EmbeddedServer(users=users(50, 30), faults=silent) as server:
         accounts = [account(name, server.port, REFERENCE, timeout=60) for name in server.users]
         report = export_accounts(accounts, folder, client=client, progress=watch)
+    client.wait_for_workers(2)  # or the next test would tell something to one of them only
     assert 2 == len(set(killed))
     assert 1 == len(halves)
     assert 0 < halves[0] < 20

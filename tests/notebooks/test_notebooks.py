@@ -28,10 +28,11 @@ OF_A_MACHINE = re.compile(
 LITERAL_PASSWORD = re.compile(
     r"""(?i)(?:Secret\(|(?:password|secret|token)["']?\s*[=:])\s*["'](?!env:)[^"']+["']"""
 )
-# Every password of every embedded server of the kernel, whatever the notebook calls it.
+# The password of every user of every embedded server of the kernel, whatever the notebook calls it.
 REVEAL = """
 import gc, json, pop3frames
-print(json.dumps([each.password for each in gc.get_objects() if type(each) is pop3frames.EmbeddedServer]))
+servers = [each for each in gc.get_objects() if type(each) is pop3frames.EmbeddedServer]
+print(json.dumps([user.password for server in servers for user in server.users.values()]))
 """
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

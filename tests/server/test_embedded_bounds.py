@@ -9,6 +9,7 @@ import resource
 import socket
 import ssl
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -199,6 +200,15 @@ def test_other_machines_can_log_in_only_by_decision_under_tls_with_a_given_passw
     ):
         with pytest.raises(POP3UsageError, match=r"is not loopback|takes a certificate"):
             EmbeddedServer(**safe | spoilt)
+
+
+def test_a_server_that_cannot_be_made_can_be_shown_by_a_traceback_with_locals() -> None:
+    """Python 3.11 prints none at all where a repr fails."""
+    with pytest.raises(POP3UsageError) as raised:
+        EmbeddedServer("/no/such/mailbox")
+    shown = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+
+    assert "<EmbeddedServer stopped, 0 messages>" in "".join(shown.format())
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "localhost", "::1"])

@@ -53,8 +53,8 @@ def mark(explorer: MailboxExplorer, *numbers: int, marked: bool = True) -> None:
 
 def type_password(explorer: MailboxExplorer, password: str, *, entered: bool = True) -> None:
     """As the page does."""
-    content = {"kind": "typed", "secret": password, "entered": entered}
-    explorer.connecting.secret._handle_custom_msg(content, [])
+    content = {"kind": "typed", "entered": entered}
+    explorer.connecting.secret._handle_custom_msg(content, [memoryview(password.encode())])
     explorer.mailbox.jobs.wait(SECONDS)
 
 

@@ -69,15 +69,17 @@ SHOWN = [
     f"explorer{part}"
     for part in ("", ".connecting", ".list", ".preview", ".deleting", ".exporting", ".notice")
 ]
-PAGES: dict[int, list[tuple[str, dict[str, Any], list[bytes]]]] = {  # what a page says behind which cell
+PAGES: dict[
+    int, list[tuple[str, dict[str, Any], list[bytes | str]]]
+] = {  # what a page says behind which cell
     1: [
         ("list", {"kind": "ready"}, []),
         ("preview", {"kind": "ready"}, []),
         ("notice", {"kind": "ready"}, []),
         ("secret", {"kind": "ready"}, []),
-        ("secret", {"kind": "typed", "secret": "{wrong}", "entered": True}, []),
+        ("secret", {"kind": "typed", "entered": True}, ["{wrong}"]),
     ],
-    2: [("secret", {"kind": "typed", "secret": "{password}", "entered": True}, [])],
+    2: [("secret", {"kind": "typed", "entered": True}, ["{password}"])],
     3: [
         ("list", {"kind": "selection", "turn": 1, "version": 0, "active": 0}, [b"\1"]),
         ("list", {"kind": "toggle", "version": 0, "marked": True}, [b"\1"]),
@@ -94,30 +96,23 @@ def canaries() -> dict[str, str]:
 
 
 def explored(
-    canaries: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch, *, state: bool
+    canaries: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch, *, state: bool, **options: Any
 ) -> NotebookNode:
     """A notebook in which a mailbox was explored by hand, as nbclient saves it."""
     monkeypatch.setenv("CANARIES", json.dumps(canaries))
     cells = [OPEN, IDS, REFUSED, LISTED, LOOKED, REVIEWED, DELETED, *SHOWN]
     notebook = new_notebook(cells=[new_code_cell(each) for each in cells])
-    client = NotebookClient(
-        notebook, timeout=60, resources={"metadata": {"path": str(folder)}}, store_widget_state=state
-    )
+    resources = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(notebook, timeout=60, resources=resources, store_widget_state=state, **options)
 
     def play(cell: NotebookNode, cell_index: int, **_: Any) -> None:
         told = json.loads(cell.outputs[-1].text) if cell_index in PAGES else {}
         for name, content, buffers in PAGES.get(cell_index, ()):
-            said = {
-                key: value.format(**canaries)
-                if isinstance(value, str)
-                else told["version"]
-                if key == "version"
-                else value
-                for key, value in content.items()
-            }
+            said = {key: told["version"] if key == "version" else value for key, value in content.items()}
+            octets = [each.format(**canaries).encode() if isinstance(each, str) else each for each in buffers]
             data = {"comm_id": told[name], "data": {"method": "custom", "content": said}}
             message = client.kc.session.msg("comm_msg", data)
-            client.kc.session.send(client.kc.shell_channel.socket, message, buffers=buffers)
+            client.kc.session.send(client.kc.shell_channel.socket, message, buffers=octets)
 
     client.on_cell_executed = play
     client.execute()
@@ -148,6 +143,19 @@ def test_nor_does_what_it_is_converted_to(
     written, _ = exporter().from_notebook_node(saved)
     assert "explorer" in written
     assert found(canaries.values(), written.encode()) == []
+
+
+def test_nor_does_the_log_of_a_kernel_that_is_being_debugged(
+    canaries: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It writes down the content of every message: what is typed travels beside it."""
+    explored(canaries, tmp_path, monkeypatch, state=False, extra_arguments=["--debug"])
+    logged = capfd.readouterr().err
+    assert "MESSAGE TYPE:comm_msg" in logged
+    assert found(canaries.values(), logged.encode()) == []
 
 
 def test_what_a_reader_without_a_kernel_sees_is_one_constant_line(saved: NotebookNode) -> None:

@@ -12,10 +12,11 @@ from pop3frames.client.credentials import Secret
 from pop3frames.widgets.secretfield import SecretField
 
 
-def from_page(field: SecretField, **content: Any) -> dict[str, Any]:
+def from_page(field: SecretField, *buffers: Any, **content: Any) -> tuple[dict[str, Any], list[Any]]:
     """What a page sends, as the comm delivers it; the message after it was handled."""
-    field._handle_custom_msg(content, [])
-    return content
+    sent = list(buffers)
+    field._handle_custom_msg(content, sent)
+    return content, sent
 
 
 def test_a_typed_password_arrives_as_a_secret_and_leaves_no_text() -> None:
@@ -23,10 +24,11 @@ def test_a_typed_password_arrives_as_a_secret_and_leaves_no_text() -> None:
     canary, got = secrets.token_hex(8), []
     field = SecretField()
     field.on_typed(lambda secret, entered: got.append((secret, entered)))
-    message = from_page(field, kind="typed", secret=canary, entered=False)
+    message = from_page(field, memoryview(canary.encode()), kind="typed", entered=False)
     assert got == [(Secret(canary), False)]
     assert canary not in json.dumps(field.get_state(), default=repr)
     assert canary not in repr(field) + repr(vars(field)) + repr(message)
+    assert [] == message[1]
 
 
 def test_enter_in_an_empty_field_is_told_too() -> None:
@@ -34,19 +36,21 @@ def test_enter_in_an_empty_field_is_told_too() -> None:
     got: list[tuple[Secret | None, bool]] = []
     field = SecretField()
     field.on_typed(lambda secret, entered: got.append((secret, entered)))
-    from_page(field, kind="typed", secret="", entered=True)
+    from_page(field, b"", kind="typed", entered=True)
     assert got == [(None, True)]
 
 
+@pytest.mark.parametrize("buffers", [[], [b"\xff"], [7], [b"x", b""]])
 @pytest.mark.parametrize(
-    "content", [{}, {"kind": "typed"}, {"kind": "typed", "secret": 7, "entered": "yes"}, {"kind": ["typed"]}]
+    "content",
+    [{}, {"kind": "typed"}, {"kind": "typed", "secret": "x", "entered": "yes"}, {"kind": ["typed"]}],
 )
-def test_what_no_page_of_ours_sends_is_no_password(content: dict[str, Any]) -> None:
+def test_what_no_page_of_ours_sends_is_no_password(content: dict[str, Any], buffers: list[Any]) -> None:
     """Messages come from a web page: anything may be in them."""
     got: list[Secret | None] = []
     field = SecretField()
     field.on_typed(lambda secret, _: got.append(secret))
-    from_page(field, **content)
+    from_page(field, *buffers, **content)
     assert [secret for secret in got if secret is not None] == []
 
 

@@ -18,7 +18,9 @@ function render({ model, el }) {
   const give = (entered) => {
     const secret = input.value;
     input.value = "";
-    if (secret !== "" || entered) model.send({ kind: "typed", secret, entered });
+    // In a buffer: a kernel that is being debugged logs the content of every message.
+    const octets = new TextEncoder().encode(secret);
+    if (secret !== "" || entered) model.send({ kind: "typed", entered }, undefined, [octets]);
   };
   const pressed = (event) => {
     event.stopPropagation();
