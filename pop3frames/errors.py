@@ -28,6 +28,11 @@ def printable(text: str | bytes, limit: int = 200) -> str:
     return shown if len(text) <= limit else shown[:limit] + "…"
 
 
+def counted(number: int, noun: str = "message") -> str:
+    """1 message, 2 messages, 10,000 messages."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 class POP3Error(Exception):
     """Base of every error that pop3frames raises on purpose."""
 

@@ -18,6 +18,7 @@ from pop3frames.errors import (
     POP3ExportError,
     POP3ProtocolError,
     POP3UsageError,
+    counted,
     printable,
 )
 
@@ -145,3 +146,11 @@ def test_text_from_a_server_is_escaped_in_the_attribute_the_message_and_the_repr
     assert escaped == error.text
     assert f"the server refused RETR: {escaped}" == str(error)
     assert repr(error).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 parts"), (1, "1 part"), (2, "2 parts"), (10_000, "10,000 parts")]
+)
+def test_one_is_not_many(number: int, said: str) -> None:
+    """And thousands are marked."""
+    assert said == counted(number, "part")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pop3frames.checkup.findings import Check
 from pop3frames.checkup.soundings import some
 from pop3frames.client.pop3 import POP3
-from pop3frames.errors import POP3CommandError, POP3ConnectionError
+from pop3frames.errors import POP3CommandError, POP3ConnectionError, counted
 from pop3frames.protocol import grammar
 from pop3frames.protocol.framing import lines
 
@@ -103,7 +103,7 @@ def judged(samples: Sequence[Sample], retrieve: bool) -> list[Check]:
         missing = some([each.number for each in samples if not each.raw])
         rows.append(Check("retr", "problem", f"nothing came for {missing}", "they would count as failed"))
     else:
-        rows.append(Check("retr", "ok", f"{len(fetched)} messages came whole"))
+        rows.append(Check("retr", "ok", f"{counted(len(fetched))} came whole"))
     if fetched:
         rows += [_sizes(fetched), _octets(fetched), _alike(fetched)]
     return rows
@@ -124,7 +124,7 @@ def _framing(samples: Sequence[Sample]) -> Check:
         finding = f"the session broke at message {some([each.number for each in lost])}"
         meaning = "an export stops there, begins a new session once and goes on behind it"
         return Check("framing", "problem", finding, meaning, lost[0].out_of_step)
-    return Check("framing", "ok", f"replies to {len(samples)} messages ended where they should")
+    return Check("framing", "ok", f"replies to {counted(len(samples))} ended where they should")
 
 
 def _top(samples: Sequence[Sample]) -> Check:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from pop3frames.checkup.findings import Check
 from pop3frames.client.pop3 import POP3
-from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3ProtocolError, printable
+from pop3frames.errors import POP3CommandError, POP3ConnectionError, POP3ProtocolError, counted, printable
 from pop3frames.protocol import grammar
 from pop3frames.protocol.commands import Argument
 from pop3frames.protocol.conversation import Reply
@@ -38,7 +38,7 @@ def stat(client: POP3) -> tuple[Check, tuple[int, int] | None]:
         reply.withhold(client._repeats_a_secret)
         meaning = "an export goes by LIST; get_mailbox_stat() does not work here"
         return Check("mailbox", "warning", "STAT cannot be read", meaning, printable(reply.status)), None
-    return Check("mailbox", "ok", f"{count} messages, {octets:,} octets"), (count, octets)
+    return Check("mailbox", "ok", f"{counted(count)}, {octets:,} octets"), (count, octets)
 
 
 def listing(client: POP3, told: tuple[int, int] | None) -> tuple[Check, Mapping[int, int]]:
@@ -50,13 +50,13 @@ def listing(client: POP3, told: tuple[int, int] | None) -> tuple[Check, Mapping[
         finding = f"{count - len(sizes)} of {count} lines cannot be read"
         return Check("list", "warning", finding, meaning), sizes
     if told is not None and told[0] != len(sizes):
-        finding = f"LIST names {len(sizes)} messages, STAT counts {told[0]}"
+        finding = f"LIST names {counted(len(sizes))}, STAT counts {told[0]}"
         return Check("list", "warning", finding, "an export goes by LIST and UIDL"), sizes
     total = sum(sizes.values())
     if told is not None and told[1] != total:
         finding = f"the sizes of LIST make {total:,} octets, STAT says {told[1]:,}"
         return Check("list", "note", finding, "sizes are hints, nothing relies on them"), sizes
-    return Check("list", "ok", "LIST and STAT agree" if told else f"{len(sizes)} messages"), sizes
+    return Check("list", "ok", "LIST and STAT agree" if told else counted(len(sizes))), sizes
 
 
 def oversized(client: POP3, sizes: Mapping[int, int]) -> Check:
@@ -64,7 +64,7 @@ def oversized(client: POP3, sizes: Mapping[int, int]) -> Check:
     large = [number for number, size in sizes.items() if size > client.limits.message]
     if not large:
         return Check("oversized", "ok", f"the largest has {max(sizes.values(), default=0):,} octets")
-    finding = f"{len(large)} messages of more than {client.limits.message:,} octets: {some(large)}"
+    finding = f"{counted(len(large))} of more than {client.limits.message:,} octets: {some(large)}"
     return Check("oversized", "warning", finding, "they are not fetched but counted as failed")
 
 
@@ -84,7 +84,7 @@ def unique_ids(client: POP3, sizes: Mapping[int, int], announced: bool) -> tuple
     if malformed:
         told = f"{len(malformed)} are not 1 to 70 visible ASCII characters"
     elif missing:
-        told = f"none for {len(missing)} messages: {some(missing)}"
+        told = f"none for {counted(len(missing))}: {some(missing)}"
     elif repeated:
         told = f"{len(repeated)} messages share theirs with another: {some(sorted(repeated))}"
     else:

@@ -15,7 +15,7 @@ from pop3frames.checkup.findings import SEVERITY, Check
 from pop3frames.checkup.visits import NoSessionError, Visits
 from pop3frames.client.handler import POP3ProtocolHandler
 from pop3frames.client.pop3 import POP3
-from pop3frames.errors import POP3BusyError, POP3CommandError, POP3ConnectionError, POP3Error
+from pop3frames.errors import POP3BusyError, POP3CommandError, POP3ConnectionError, POP3Error, counted
 
 # A problem in one of these: nothing behind it could be looked at.
 DOORS = ("reach", "greeting", "tls", "certificate", "login")
@@ -199,7 +199,7 @@ class Stay(Arrival):
         keyed = "unique-id" if self._ids else "content"
         pipelined = "pipelining" in self.findings and self.findings["pipelining"].verdict == "ok"
         finding = (
-            f"would fetch {len(self._sizes)} messages of {sum(self._sizes.values()):,} octets, "
+            f"would fetch {counted(len(self._sizes))} of {sum(self._sizes.values()):,} octets, "
             f"{'many at a time' if pipelined else 'one by one'}, keyed by {keyed}; nothing is deleted"
         )
         if worst in ("warning", "problem"):

@@ -13,7 +13,7 @@ import click
 from pop3frames.cli.exporting import EXIT_FAILED_MESSAGES, exports
 from pop3frames.cli.failures import plain_errors, stopped
 from pop3frames.cli.shown import show_unfinished
-from pop3frames.errors import POP3Error, printable
+from pop3frames.errors import POP3Error, counted, printable
 
 if TYPE_CHECKING:
     from pop3frames.export.accounts import Account
@@ -125,9 +125,11 @@ def _checked(accounts: list[Account]) -> int:
     failures = 0
     with ThreadPoolExecutor(_CHECKED_AT_ONCE) as pool:
         for account, answer in zip(asked, pool.map(_logged_in, asked), strict=True):
-            failed = isinstance(answer, POP3Error)
-            failures += failed
-            told = f"FAILED, {type(answer).__name__}: {answer}" if failed else f"logged in, {answer} messages"
+            if isinstance(answer, POP3Error):
+                failures += 1
+                told = f"FAILED, {type(answer).__name__}: {answer}"
+            else:
+                told = f"logged in, {counted(answer)}"
             click.echo(printable(f"{account.name}: {told}", 500))
     return failures
 

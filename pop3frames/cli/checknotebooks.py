@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pop3frames.cli.failures import plain_errors
+from pop3frames.errors import counted
 
 EXIT_FAILED = 4  # every notebook was run, and some are not as they are stored
 
@@ -46,7 +47,7 @@ def check_notebooks(
     """
     with plain_errors():
         from pop3frames.testing.checks import Checks, notebooks
-        from pop3frames.testing.reports import counted, for_people, write_junit
+        from pop3frames.testing.reports import for_people, write_junit
 
         checks = Checks(
             strictness="lax" if lax else "strict",

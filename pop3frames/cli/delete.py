@@ -10,7 +10,7 @@ from pop3frames.cli.connecting import Connecting, connects
 from pop3frames.cli.failures import plain_errors, stopped
 from pop3frames.cli.shown import show_plan, show_still_there
 from pop3frames.cli.upkeep import opened
-from pop3frames.errors import POP3ConnectionError
+from pop3frames.errors import POP3ConnectionError, counted
 
 EXIT_NOT_ALL = 3  # the run is complete, but some messages of the plan are still there, or nobody knows
 
@@ -71,7 +71,7 @@ def delete(
             return
         _guard(going, len(plan), empty_mailbox, most)
         if not yes:
-            click.confirm(f"Delete {going} messages from {source.hostname}?", abort=True)
+            click.confirm(f"Delete {counted(going)} from {source.hostname}?", abort=True)
         try:
             with stopped("nothing is deleted, unless it was at its end already; run it again to see"):
                 report = commit_deletions(

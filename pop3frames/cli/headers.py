@@ -10,6 +10,7 @@ import click
 from pop3frames.cli.connecting import Connecting, connects
 from pop3frames.cli.failures import plain_errors
 from pop3frames.cli.shown import show_table
+from pop3frames.errors import counted
 
 EXIT_NOT_ALL = 3  # some messages gave no header
 
@@ -49,5 +50,5 @@ def headers(connecting: Connecting, output: str | None, limit: int | None, newes
     else:
         click.echo(f"{rows} headers: {Path(output).absolute()}")
     if rows < len(numbers):
-        click.echo(f"{len(numbers) - rows} messages gave no header", err=True)
+        click.echo(f"{counted(len(numbers) - rows)} gave no header", err=True)
         raise SystemExit(EXIT_NOT_ALL)

@@ -8,6 +8,7 @@ import threading
 import click
 
 from pop3frames.cli.failures import plain_errors
+from pop3frames.errors import counted
 
 
 @click.command()
@@ -59,7 +60,7 @@ def serve(
             features=Features(plaintext=plaintext or None),
         )
         with server, contextlib.suppress(KeyboardInterrupt):
-            click.echo(f"{len(server.maildrop)} messages on {server.host}, port {server.port}")
+            click.echo(f"{counted(len(server.maildrop))} on {server.host}, port {server.port}")
             if server.tls_port:
                 click.echo(f"TLS from the first byte on port {server.tls_port}, STLS on port {server.port}")
                 click.echo(f"logins without TLS are {'allowed' if plaintext else 'refused'}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pop3frames.errors import printable
+from pop3frames.errors import counted, printable
 
 if TYPE_CHECKING:
     import pandas
@@ -85,7 +85,7 @@ def show_table(frame: pandas.DataFrame, *, whole: bool = True) -> None:
         click.echo(_line(*map(str, row)))
     if len(frame) > _SHOWN:
         click.echo(f"... and {len(frame) - _SHOWN} more")
-    told = f"\n{len(frame)} messages of {senders.nunique()} senders"
+    told = f"\n{counted(len(frame))} of {counted(senders.nunique(), 'sender')}"
     if whole:
         types = Counter(each[column_name("content_type")] for each in files.explode().dropna())
         commonest = ", ".join(f"{count} {printable(name)}" for name, count in types.most_common(4))
@@ -105,7 +105,7 @@ def show_plan(plan: pandas.DataFrame) -> int:
         click.echo(_line(day, shown[0], shown[1] if isinstance(subject, str) else "(none)", "", str(size)))
     if len(going) > _SHOWN:
         click.echo(f"... and {len(going) - _SHOWN} more")
-    click.echo(f"{len(going)} of {len(plan)} messages would go")
+    click.echo(f"{len(going):,} of {counted(len(plan))} would go")
     for reason, count in plan.loc[~plan["delete"], "reason"].value_counts().items():
         click.echo(f"  {count} stay: {reason}")
     return len(going)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pop3frames.cli.failures import plain_errors
-from pop3frames.errors import printable
+from pop3frames.errors import counted, printable
 
 if TYPE_CHECKING:
     from pop3frames.frames.dataset import Dataset
@@ -27,10 +27,9 @@ def compact(dataset: str, account: str | None) -> None:
     with plain_errors():
         done = opened(dataset).compact(account)
     for each in done:
-        click.echo(
-            f"{len(each.replaced)} files, {each.rows} rows -> {each.path} ({each.nbytes / 1e6:.1f} MB)"
-        )
-    click.echo(f"{sum(len(each.replaced) for each in done)} files became {len(done)}")
+        merged = f"{counted(len(each.replaced), 'file')}, {counted(each.rows, 'row')}"
+        click.echo(f"{merged} -> {each.path} ({each.nbytes / 1e6:.1f} MB)")
+    click.echo(f"{counted(sum(len(each.replaced) for each in done), 'file')} became {len(done)}")
 
 
 @click.command()
@@ -47,7 +46,7 @@ def prune(dataset: str, before: datetime, account: str | None) -> None:
     """
     with plain_errors():
         done = opened(dataset).prune(before=before.replace(tzinfo=UTC), account=account)
-    click.echo(f"{done.rows} rows pruned, {done.octets / 1e6:.1f} MB of text and bytes gone")
+    click.echo(f"{counted(done.rows, 'row')} pruned, {done.octets / 1e6:.1f} MB of text and bytes gone")
 
 
 @click.command()

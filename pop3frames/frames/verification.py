@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pop3frames.errors import POP3ExportError, printable
+from pop3frames.errors import POP3ExportError, counted, printable
 from pop3frames.frames.ledger import ACCOUNT, CONTENT_HASH, UIDL, keys_of
 from pop3frames.frames.parquet import storage_errors
 from pop3frames.frames.parts import STAGING
@@ -74,7 +74,10 @@ class Verification:
 
     def __str__(self) -> str:
         verdict = "whole" if self else "NOT whole"
-        lines = [f"{self.parts} parts, {self.rows} rows: {verdict}", *map(str, self.findings[:_SHOWN])]
+        lines = [
+            f"{counted(self.parts, 'part')}, {counted(self.rows, 'row')}: {verdict}",
+            *map(str, self.findings[:_SHOWN]),
+        ]
         if len(self.findings) > _SHOWN:
             lines.append(f"and {len(self.findings) - _SHOWN} more: see findings")
         return "\n".join(lines)

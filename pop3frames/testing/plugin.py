@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pop3frames.errors import POP3UsageError
+from pop3frames.errors import POP3UsageError, counted
 from pop3frames.testing.environment import server_environment, variables_set
 from pop3frames.testing.mailboxes import account_of, served
 
@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Say which mailbox notebooks read, where one is served to them."""
     server = config.stash.get(_SERVED, None)
-    return None if server is None else f"pop3frames: {len(server.maildrop)} messages served to notebooks"
+    return None if server is None else f"pop3frames: {counted(len(server.maildrop))} served to notebooks"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+from pop3frames.errors import counted
 from pop3frames.testing.checks import CellResult, Failure, NotebookResult
 
 _SOURCE_LINES, _DIFF_LINES, _ERROR_LINES = 4, 40, 20
@@ -28,11 +29,6 @@ def for_people(result: NotebookResult) -> Iterator[str]:
         yield from _indented(_difference(cell.failure), _DIFF_LINES, "        ")
     if result.trouble:
         yield from _indented(result.trouble.splitlines(), _ERROR_LINES, "    ")
-
-
-def counted(number: int, noun: str) -> str:
-    """1 cell, 2 cells."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _difference(failure: Failure) -> list[str]:

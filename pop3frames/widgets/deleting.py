@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import ipywidgets
 
-from pop3frames.errors import POP3UsageError
+from pop3frames.errors import POP3UsageError, counted
 from pop3frames.export.report import DeletionReport
 from pop3frames.message import Message
-from pop3frames.widgets.jobs import counted, in_words
+from pop3frames.widgets.jobs import in_words
 from pop3frames.widgets.mailbox import Mailbox
 from pop3frames.widgets.marks import from_sender, larger_than, older_than
 from pop3frames.widgets.messagelist import MessageList

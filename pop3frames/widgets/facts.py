@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from pop3frames.client.authorization import Capabilities
 from pop3frames.client.session import Session
+from pop3frames.errors import counted
 from pop3frames.protocol import sasl
 from pop3frames.protocol.listings import login_delay
-from pop3frames.widgets.jobs import counted, in_words
+from pop3frames.widgets.jobs import in_words
 
 # What a way to log in asks of a person, the best first.
 _LOGINS = {

@@ -78,11 +78,6 @@ def in_words(octets: float) -> str:
     return f"{octets:.0f} B"
 
 
-def counted(count: int, noun: str = "message") -> str:
-    """1 message, 2 messages, 10,000 messages."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def _duration(seconds: float) -> str:
     whole = max(1, round(seconds))
     return f"{whole} s" if whole < 100 else f"{round(whole / 60)} min"

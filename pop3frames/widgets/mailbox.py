@@ -17,7 +17,7 @@ from traitlets import Bool, Instance, Tuple, Unicode
 from pop3frames.client.connection import IDS, LISTINGS
 from pop3frames.client.rows import header_row
 from pop3frames.client.session import Session, log
-from pop3frames.errors import POP3CommandError, POP3UsageError
+from pop3frames.errors import POP3CommandError, POP3UsageError, counted
 from pop3frames.export.accounts import Account
 from pop3frames.export.progress import Progress
 from pop3frames.message import Message
@@ -25,7 +25,7 @@ from pop3frames.parsing.parser import expects_attachments
 from pop3frames.protocol.grammar import Verb
 from pop3frames.widgets.facts import Facts, facts_of
 from pop3frames.widgets.guarded import Guarded
-from pop3frames.widgets.jobs import Job, Jobs, counted
+from pop3frames.widgets.jobs import Job, Jobs
 from pop3frames.widgets.marks import Marks
 from pop3frames.widgets.packing import row_keys
 

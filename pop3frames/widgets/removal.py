@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from traitlets import Instance
 
-from pop3frames.errors import POP3ConnectionError, POP3UsageError
+from pop3frames.errors import POP3ConnectionError, POP3UsageError, counted
 from pop3frames.export.accounts import Account
 from pop3frames.export.deletion import MOST, commit_deletions
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.export.report import DeletionReport, ExportReport
 from pop3frames.frames.dataset import Dataset
 from pop3frames.widgets.guarded import Guarded
-from pop3frames.widgets.jobs import Job, counted, in_words
+from pop3frames.widgets.jobs import Job, in_words
 from pop3frames.widgets.mailbox import Mailbox
 
 GONE = "it is not on the server any more"

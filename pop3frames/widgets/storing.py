@@ -7,12 +7,12 @@ from pathlib import Path
 
 from traitlets import Bool, Instance
 
-from pop3frames.errors import POP3ConnectionError, POP3ExportError, POP3UsageError
+from pop3frames.errors import POP3ConnectionError, POP3ExportError, POP3UsageError, counted
 from pop3frames.export.mailbox import export_mailbox
 from pop3frames.export.report import ExportReport
 from pop3frames.frames.dataset import Dataset
 from pop3frames.widgets.guarded import Guarded
-from pop3frames.widgets.jobs import Job, counted, in_words
+from pop3frames.widgets.jobs import Job, in_words
 from pop3frames.widgets.mailbox import Mailbox
 
 

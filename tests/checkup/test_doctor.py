@@ -133,7 +133,7 @@ ODD: list[tuple[dict[str, Any], str, str, str]] = [
     ),
     ({"UIDL": block(b"1 a", b"2 b", b"3 " + b"x" * 71)}, "uidl", "warning", "1 are not 1 to 70"),
     ({"UIDL": block(b"1 a", b"2 b", b"3 \xff")}, "uidl", "warning", "1 are not 1 to 70"),
-    ({"UIDL": block(b"1 a", b"2 b")}, "uidl", "warning", "none for 1 messages: 3"),
+    ({"UIDL": block(b"1 a", b"2 b")}, "uidl", "warning", "none for 1 message: 3"),
     ({"TOP": REFUSED}, "top", "warning", "refused"),
     ({"TOP": REFUSED}, "top against retr", "skipped", "no TOP"),
     ({"TOP 2 5": block(b"Subject: else")}, "top against retr", "warning", "differ for message 2"),

@@ -144,7 +144,7 @@ def serving() -> Iterator[Callable[..., tuple[subprocess.Popen[str], dict[str, s
 
 def fetched(said: dict[str, str]) -> list[bytes]:
     """All mails of a served mailbox, read by poplib with the words that were printed."""
-    port = int(next(key for key in said if "messages on" in key).rpartition(" ")[2])
+    port = int(next(key for key in said if " on 127.0.0.1" in key).rpartition(" ")[2])
     with contextlib.closing(poplib.POP3("127.0.0.1", port, timeout=10)) as client:
         client.user(said["username"])
         client.pass_(said["password"])
@@ -223,7 +223,7 @@ def test_serve_is_for_this_machine_unless_all_is_given(
     assert_plain(invoke(*without, "--host", "0.0.0.0"), "passwords of your own")
     assert_plain(invoke(*certified, "--host", "0.0.0.0", "--plaintext"), "no logins in plain text")
     _, said = serving(*certified, "--host", "0.0.0.0")
-    assert any(key.startswith("1 messages on 0.0.0.0, port ") for key in said)
+    assert any(key.startswith("1 message on 0.0.0.0, port ") for key in said)
 
 
 def test_serve_says_plainly_what_is_no_mailbox(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_messages_without_a_header_give_status_three(run: Callable[..., Result])
     with EmbeddedServer(mails(3), password="hunter2", faults=[fault]) as server:
         result = run(server.port)
     assert (3, 2) == (result.exit_code, len(_rows(result)))
-    assert "1 messages gave no header" in result.stderr
+    assert "1 message gave no header" in result.stderr
 
 
 def test_an_empty_mailbox_is_an_empty_table(run: Callable[..., Result]) -> None:

@@ -33,7 +33,7 @@ def _splitting() -> None:
 
 
 def test_a_small_mail_costs_a_few_times_what_finding_and_copying_it_does() -> None:
-    """Everything between the wire and whoever asked, at less than twice the price; at three times it is too dear."""
+    """Everything between the wire and whoever asked, at half as much again; three times is too dear."""
     kept: list[bytes | None] = []
     _download(kept)
     assert kept == [MAIL] * MAILS
