@@ -148,9 +148,7 @@ def test_text_from_a_server_is_escaped_in_the_attribute_the_message_and_the_repr
     assert repr(error).isprintable()
 
 
-@pytest.mark.parametrize(
-    ("number", "said"), [(0, "0 parts"), (1, "1 part"), (2, "2 parts"), (10_000, "10,000 parts")]
-)
-def test_one_is_not_many(number: int, said: str) -> None:
+def test_one_is_not_many() -> None:
     """And thousands are marked."""
-    assert said == counted(number, "part")
+    assert [counted(each) for each in (0, 1, 10_000)] == ["0 messages", "1 message", "10,000 messages"]
+    assert [counted(each, "part") for each in (1, 2)] == ["1 part", "2 parts"]

@@ -8,7 +8,7 @@ import pytest
 
 from pop3frames.errors import POP3ConnectionError, POP3UsageError
 from pop3frames.export.progress import Progress
-from pop3frames.widgets.jobs import Cancelled, Job, Jobs, Pace, counted, in_words
+from pop3frames.widgets.jobs import Cancelled, Job, Jobs, Pace, in_words
 
 
 class Gate:
@@ -198,8 +198,3 @@ def test_every_job_tells_its_last_step() -> None:
 def test_octets_in_words(octets: float, words: str) -> None:
     """One figure that can be read."""
     assert in_words(octets) == words
-
-
-def test_counts_in_words() -> None:
-    """With the plural."""
-    assert [counted(each) for each in (0, 1, 10_000)] == ["0 messages", "1 message", "10,000 messages"]
