@@ -36,6 +36,7 @@ COMMIT_SECONDS = 60.0  # a crash costs at most a minute of fetching again
 MOST_LOSSES = 5  # connections lost one after another, with nothing stored in between, before a run gives up
 PAUSES = Retry()  # between a lost session and the next: longer and longer, whatever the sessions brought
 LONGEST_PAUSE = 6  # doublings: some 16 seconds
+LEAST_OF_LISTED = 0.9  # of a mail's octets: honest servers miscount
 MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
 
 
@@ -251,7 +252,7 @@ class Passes:
             for number, raw in session.retrieve(numbers, listing.sizes):
                 done += 1
                 if isinstance(raw, bytes):
-                    self._store(number, raw, listing.uidls.get(number))
+                    self._store(number, raw, listing)
                     self.refusals = 0
                 else:
                     self._fail(number, listing.uidls.get(number), str(raw))
@@ -281,7 +282,8 @@ class Passes:
         else:
             self.culprits.blame(last)
 
-    def _store(self, number: int, raw: bytes, uidl: str | None) -> None:
+    def _store(self, number: int, raw: bytes, listing: Listing) -> None:
+        uidl = listing.uidls.get(number)
         row = as_row(raw, number, account=self.account.name, uidl=uidl, keep_raw=self.keep_raw)
         self.tally.octets += len(raw)
         self.uncommitted += len(raw)
@@ -291,10 +293,10 @@ class Passes:
             self.ages.old.update({uidl} if uidl else ())
             self.staged_all = False
         else:
-            self._stage(row, raw, uidl)
+            self._stage(row, raw, uidl, listing.sizes.get(number, 0))
         self.bar.step(len(raw))
 
-    def _stage(self, row: Message, raw: bytes, uidl: str | None) -> None:
+    def _stage(self, row: Message, raw: bytes, uidl: str | None, listed: int) -> None:
         self.renumbering.arrived(uidl, row.content_hash)
         if self.attachments is not None:
             row.attachment_hashes = self.attachments.keep(raw, row.attachments)
@@ -304,8 +306,10 @@ class Passes:
         self.tally.staged += 1
         self.losses = 0
         if uidl is not None:
-            # One that begins with a dot may have lost another on the way: to be looked at again.
-            self.fetched[uidl] = None if raw.startswith(b".") else row.content_hash
+            # One that begins with a dot may have lost another on the way, one that is much shorter than LIST
+            # told its end: before they are deleted they are fetched again.
+            doubtful = raw.startswith(b".") or len(raw) < listed * LEAST_OF_LISTED
+            self.fetched[uidl] = None if doubtful else row.content_hash
 
     def _fail(self, number: int, uidl: str | None, reason: str) -> None:
         self.tally.fail(number, uidl, reason)
