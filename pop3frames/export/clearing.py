@@ -46,8 +46,8 @@ class Clearing:
             return None
         deleting = Deleting(self.report, wanted)
         try:
-            safe = self._dataset.safe(self._account, set(wanted))
-            stored_only = deleting.mark(session, listing.sizes, safe, fetched=fetched)
+            originals = self._dataset.originals(self._account, set(wanted))
+            stored_only = deleting.mark(session, listing.sizes, originals, fetched=fetched)
         except POP3ConnectionError:
             deleting.lost()
             raise

@@ -21,6 +21,7 @@ from pop3frames.errors import POP3ConnectionError, POP3UsageError
 from pop3frames.export.accounts import Account
 from pop3frames.export.report import REASON, UIDL, DeletionReport
 from pop3frames.frames.dataset import Dataset
+from pop3frames.frames.originals import Originals
 from pop3frames.frames.schema import column_name
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def commit_deletions(
     report = DeletionReport(account.name)
     if not wanted:
         return report
-    safe = dataset.safe(account.name, set(wanted))
+    originals = dataset.originals(account.name, set(wanted))
     sizes = dataset.sizes(account.name) if verify == "uidl" else None
     handler = account.asked().handler()
     deleting = Deleting(report, wanted, seen or {})
@@ -139,7 +140,7 @@ def commit_deletions(
             numbers = session.numbers(listed)
             if numbers and not empty_mailbox and _all_go(session, numbers, set(wanted)):
                 raise POP3UsageError("nothing would be left in the mailbox: pass empty_mailbox=True")
-            session.all_kept = deleting.mark(session, listed, safe, sizes)
+            session.all_kept = deleting.mark(session, listed, originals, sizes)
     except POP3ConnectionError as exc:
         deleting.lost()
         exc.report = report
@@ -166,17 +167,18 @@ class Deleting:
         self,
         session: Session,
         listed: Mapping[int, int],
-        safe: Mapping[str, str],
+        originals: Originals,
         sizes: Mapping[str, int] | None = None,
         fetched: Mapping[str, str | None] | None = None,
     ) -> bool:
         """DELE what can go, note why the rest stays. False when mail was RETRed that is to stay.
 
         listed    octets by number, as this session LISTed them
-        safe      SHA-256 by unique-id of what is durable
+        originals what is durable: looked at again behind the last DELE
         sizes     octets of the stored mail: instead of fetching again, compare with LIST
         fetched   SHA-256 by unique-id of what was RETRed in this very session
         """
+        safe = originals.hashes
         known, usable = set(session.unique_ids().values()), session.usable_ids()
         by_uidl = {uidl: number for number, uidl in usable.items()}
         going: dict[int, str] = {}
@@ -199,12 +201,25 @@ class Deleting:
             uidl = going.pop(number)
             other = _OTHER_SIZE if uidl in (sizes or ()) else _RENUMBERED
             self.report.refused[uidl] = _OTHER_MAIL if sizes is None else other
-        self.marked = dict.fromkeys(going.values())  # all: they may be sent ahead of the first answer
-        for number, error in session.delete_all(list(going)):
-            if error is not None:
-                del self.marked[going[number]]
-                self.report.refused[going[number]] = f"the server refused: {error}"
+        self._dele(session, going, originals)
         return sizes is not None or not (different or len(self.marked) < len(going))
+
+    def _dele(self, session: Session, going: Mapping[int, str], originals: Originals) -> None:
+        """DELE each. Where bytes go from the dataset meanwhile, RSET, and the rest is marked anew."""
+        rest = going
+        while rest:
+            self.marked = dict.fromkeys(rest.values())  # all: they may be sent ahead of the first answer
+            for number, error in session.delete_all(list(rest)):
+                if error is not None:
+                    del self.marked[rest[number]]
+                    self.report.refused[rest[number]] = f"the server refused: {error}"
+            gone = originals.gone(self.marked)
+            if not gone:
+                return
+            session.reset()
+            self.report.refused |= dict.fromkeys(gone, _NOT_STORED)
+            kept, self.marked = self.marked.keys() - gone, {}
+            rest = {number: uidl for number, uidl in rest.items() if uidl in kept}
 
     def settle(self, session: Session) -> None:
         """The session has ended: what was marked is confirmed by +OK to QUIT, else nobody knows."""
@@ -228,6 +243,7 @@ _OTHER_MAIL = "what the server has under this unique-id could not be fetched, or
 _OTHER_SIZE = "LIST tells of another size than the dataset"
 _CHANGED = "LIST tells of another size than when it was chosen: list the messages again"
 _RENUMBERED = "its unique-id may be another than it was fetched under: verify by hash"
+_NOT_STORED = "its original bytes are not in the dataset: exported without keep_raw (--keep-raw), or pruned"
 _NOT_REACHED = "the connection was lost before it was marked"
 WOULD_HIDE = "left: on this server (EXPIRE 0) a QUIT would also hide mail that was fetched and is to stay"
 
@@ -240,7 +256,7 @@ def _why_not(
     if uidl not in by_uidl:
         return "several messages have this unique-id"
     if uidl not in safe:
-        return "its original bytes are not in the dataset: exported without keep_raw (--keep-raw), or pruned"
+        return _NOT_STORED
     return None
 
 

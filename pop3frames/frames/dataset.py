@@ -20,7 +20,7 @@ import pyarrow as pa
 from pop3frames.errors import POP3UsageError
 from pop3frames.frames.batches import to_dataframe
 from pop3frames.frames.ledger import Known
-from pop3frames.frames.originals import safe_hashes
+from pop3frames.frames.originals import Originals
 from pop3frames.frames.parquet import storage_errors
 from pop3frames.frames.parts import STAGING, Commit, PartWriter, sweep
 from pop3frames.frames.schema import SCHEMA, column_name
@@ -189,8 +189,11 @@ class Dataset:
 
     def safe(self, account: str, uidls: Container[str]) -> dict[str, str]:
         """SHA-256 by unique-id, of those mails whose original bytes are here: read back now, and compared."""
-        found = self._each(account, lambda parts: [safe_hashes(part.path, uidls) for part in parts])
-        return {uidl: digest for each in found for uidl, digest in each.items()}
+        return self.originals(account, uidls).hashes
+
+    def originals(self, account: str, uidls: Container[str]) -> Originals:
+        """The same, and what becomes of them afterwards."""
+        return Originals(self.path / folder_name(account), uidls)
 
     def rows_with(
         self, account: str, column: str, values: Collection[Any], columns: Sequence[str]

@@ -61,7 +61,12 @@ def storage_errors(task: str, intact: str) -> Iterator[None]:
 
 def sync_folder(folder: Path) -> None:
     """Makes the names in `folder` survive a power cut (fsync(2): syncing a file does not sync its name)."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    sync(folder, os.O_DIRECTORY)
+
+
+def sync(path: Path, flags: int = 0) -> None:
+    """Makes what is in a file, or the names in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | flags)
     try:
         os.fsync(descriptor)
     finally:

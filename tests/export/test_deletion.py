@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -389,7 +390,56 @@ def test_the_names_of_parts_are_on_the_disk_before_anything_is_marked(
 
         monkeypatch.setattr(os, "fsync", noted)
         commit_deletions(account_of(server), folder, ["uid-00001"])
-    assert [folder / "ann%40example.org", folder] == seen
+    kept = folder / "ann%40example.org"
+    assert [kept / "part-00000001.parquet", kept, folder] == seen
+
+
+@pytest.mark.parametrize(
+    ("verify", "moment"), [("hash", "retr_many"), ("hash", "dele_many"), ("uidl", "dele_many")]
+)
+def test_mail_that_is_pruned_while_it_is_being_deleted_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, verify: Verify, moment: str
+) -> None:
+    """Before QUIT the dataset is looked at again; what a compaction moved, goes."""
+    original = getattr(POP3, moment)
+
+    def pruned(client: POP3, *arguments: Any) -> Any:
+        dataset.compact()
+        dataset.prune(before=datetime(2024, 1, 1, tzinfo=UTC))
+        return original(client, *arguments)
+
+    old = [replaced_date(mail(number), b"Mon, 2 Jan 2023 03:04:05 +0000") for number in (1, 2)]
+    dataset, served = Dataset(folder), [*old, *FIVE[2:]]
+    with EmbeddedServer(served) as server:
+        exported(server, folder)
+        monkeypatch.setattr(POP3, moment, pruned)
+        report = commit_deletions(account_of(server), folder, ["uid-00001", "uid-00003"], verify=verify)
+        assert ["uid-00001", "uid-00002", "uid-00004", "uid-00005"] == left(server)
+        assert_nothing_lost(served, server.maildrop.messages, folder)
+    assert (["uid-00003"], {"uid-00001": NOT_SAFE}, []) == (report.confirmed, report.refused, report.unknown)
+
+
+def replaced_date(message: StoredMessage, date: bytes) -> StoredMessage:
+    """The mail with another date."""
+    return StoredMessage(message.raw.replace(b"Tue, 2 Jan 2024 03:04:05 +0000", date), message.uidl)
+
+
+def test_a_dataset_that_vanishes_while_mail_is_being_deleted_keeps_it_on_the_server(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removed, or its disk unmounted."""
+    original = POP3.dele_many
+
+    def vanished(client: POP3, *arguments: Any) -> Any:
+        shutil.rmtree(folder)
+        return original(client, *arguments)
+
+    with EmbeddedServer(FIVE) as server:
+        exported(server, folder)
+        monkeypatch.setattr(POP3, "dele_many", vanished)
+        report = commit_deletions(account_of(server), folder, ["uid-00001"])
+        assert_untouched(server, FIVE)
+    assert {"uid-00001": NOT_SAFE} == report.refused
 
 
 def test_a_disk_that_refuses_to_sync_deletes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -125,10 +127,10 @@ def _leaf(part: Path, name: str) -> int:
     return next(n for n in range(group.num_columns) if group.column(n).path_in_schema == name)
 
 
-def test_the_folders_are_synced_before_a_mail_is_called_safe(
+def test_a_part_and_the_folders_are_synced_before_a_mail_is_called_safe(
     folder: Path, message: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever linked the part may have died before it did that; where nothing is safe, nothing is synced."""
+    """Who linked the part may have died before, who copied it did not think of it. Nothing safe: no sync."""
     Dataset(folder).append([kept(message, 1)], ANN)
     seen: list[str] = []
     fsync = os.fsync
@@ -141,7 +143,56 @@ def test_the_folders_are_synced_before_a_mail_is_called_safe(
     assert {} == Dataset(folder).safe(ANN, {"other"})
     assert [] == seen
     assert {uid(1): hashed(1)} == Dataset(folder).safe(ANN, {uid(1)})
-    assert ["ann%40example.org", folder.name] == seen
+    assert ["part-00000001.parquet", "ann%40example.org", folder.name] == seen
+
+
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("happens", "gone"),
+    [
+        (lambda dataset: dataset.compact(), set()),
+        (lambda dataset: dataset.prune(before=LATER, columns=["textBody"]), set()),
+        (lambda dataset: dataset.prune(before=LATER), {uid(1), uid(2)}),
+        (lambda dataset: dataset.parts()[0].unlink(), {uid(1)}),
+        (lambda dataset: shutil.rmtree(dataset.path), {uid(1), uid(2)}),
+        (lambda dataset: dataset.renumber(dataset.known(ANN), {(uid(2), hashed(2)): "new"}), {uid(2)}),
+    ],
+    ids=["compacted", "bodies pruned", "pruned", "a part removed", "all removed", "renumbered"],
+)
+def test_what_has_gone_since_is_told(
+    folder: Path, message: Make, happens: Callable[[Dataset], object], gone: set[str]
+) -> None:
+    """Of the unique-ids asked for; a row that was only moved has not gone."""
+    dataset = Dataset(folder)
+    for number in (1, 2, 3):
+        dataset.append([kept(message, number)], ANN)
+    originals = dataset.originals(ANN, {uid(1), uid(2), uid(3), uid(4)})
+    assert set() == originals.gone({uid(1), uid(2)})
+    happens(dataset)
+    assert gone == originals.gone({uid(1), uid(2), uid(4)})
+    assert {uid(n): hashed(n) for n in (1, 2, 3)} == originals.hashes
+
+
+def test_parts_that_still_count_are_not_read_again(
+    folder: Path, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part never changes; of one that was replaced, its mail is looked for wherever it is."""
+    dataset = Dataset(folder)
+    for number in (1, 2):
+        dataset.append([kept(message, number)], ANN)
+    originals, read = dataset.originals(ANN, {uid(1), uid(2)}), list[Path]()
+    monkeypatch.setattr(
+        "pop3frames.frames.originals.safe_hashes",
+        lambda path, uidls: read.append(path) or safe_hashes(path, uidls),
+    )
+    dataset.append([kept(message, 3)], ANN)
+    assert set() == originals.gone({uid(1)})
+    assert [] == read
+    dataset.compact()
+    assert set() == originals.gone({uid(1)})
+    assert dataset.parts() == read
 
 
 def test_bytes_are_compared_as_they_are_stored(folder: Path, message: Make) -> None:
