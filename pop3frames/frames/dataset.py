@@ -62,10 +62,13 @@ class Dataset:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        if "://" in os.fspath(path):
+        given = os.fspath(path)
+        if "://" in given:
             raise POP3UsageError(
                 "a dataset lives in a local folder: object stores cannot promise exactly-once"
             )
+        if "\0" in given or given.encode(errors="ignore").decode() != given:
+            raise POP3UsageError("a dataset's path must be text without NUL that UTF-8 can encode")
         self.path = Path(path).expanduser().absolute()
 
     def __repr__(self) -> str:

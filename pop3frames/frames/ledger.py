@@ -6,7 +6,7 @@ its UIDL, or its content hash where the server gave no usable UIDL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,7 +69,7 @@ class Known:
 
     `uidls`, `hashes` and `loose` are sets to test membership in; `holds` applies the rule for duplicates;
     `refresh` reads the parts that appeared since. Whatever it says is on the disk to stay: it syncs before it
-    answers. `superseded` are the files that a live part replaced and nobody has removed yet.
+    answers. `superseded` are the files that a live part replaced and nobody has removed yet (`removable`).
     """
 
     def __init__(self, folder: Path, account: str) -> None:
@@ -125,13 +125,13 @@ class Known:
 
         A part that replaced only parts read before holds their rows, and is not read, unless keys changed.
         """
-        snapshot, fresh = settled(self.folder, self._read_new, self._parts)
+        snapshot, fresh, replaced = settled(self.folder, self._read_new, self._parts)
         self._uidls.add(fresh.uidls)
         self._loose.add(fresh.loose)
         self._hashes.add(fresh.hashes)
         del fresh
         pa.default_memory_pool().release_unused()  # or what a million keys came in stays beside them
-        self._parts, self.superseded = snapshot.live, snapshot.superseded
+        self._parts, self.superseded = snapshot.live, replaced
         self._numbers.update(*({part.number, *part.replaces} for part in snapshot.live.values()))
         self._fresh = True
         return max(self._parts, default=0)
@@ -154,7 +154,7 @@ class Known:
             return False
         return part.renumbered or not part.replaces <= self._numbers or not part.replaces
 
-    def _read_new(self, snapshot: Snapshot) -> tuple[Snapshot, Columns]:
+    def _read_new(self, snapshot: Snapshot) -> tuple[Snapshot, Columns, list[Path]]:
         fresh = Columns()
         if not snapshot.live.keys() <= self._numbers:
             # Their writer may have died before it synced, and a message may be deleted on our word.
@@ -164,13 +164,12 @@ class Known:
             self._read_keys(part.path, fresh)
             if self._hashes_read:
                 fresh.hashes += _hashes_in(part.path)
-        return snapshot, fresh
+        return snapshot, fresh, removable(snapshot)
 
     def _read_keys(self, path: Path, fresh: Columns) -> None:
         uidls: list[pa.Array] = []
         with storage_errors(f"read {path}", OTHERS), pq.ParquetFile(path) as file:
-            if not {ACCOUNT, UIDL, CONTENT_HASH} <= set(file.schema.names):
-                raise POP3ExportError(f"{path} was not written by pop3frames: move it out of the dataset")
+            _check_columns(path, file.schema.names)
             accounts = set[str | None]()
             # Not from statistics: pyarrow ends the whole process when it looks at those of a damaged footer.
             # In batches, and not the whole file: that leaves twice the memory to Arrow's allocator.
@@ -197,6 +196,44 @@ class Known:
 def _hashes_in(path: Path) -> list[pa.Array]:
     chunks: list[pa.Array] = read_part(path, [CONTENT_HASH]).column(CONTENT_HASH).chunks
     return chunks
+
+
+def removable(snapshot: Snapshot) -> list[Path]:
+    """The replaced parts whose every mail is in a live one, so that they may go.
+
+    What somebody copied here from another dataset may bear the number of a part that was replaced: such a
+    file is not read, but it may hold mail that is nowhere else. One that cannot be read stays too.
+    """
+    if not snapshot.superseded:
+        return []
+    uidls, hashes = KeySet(), KeySet()
+    for part in snapshot.live.values():
+        rows = _read_keys(part.path)
+        uidls.add(rows.column(UIDL).chunks)
+        hashes.add(rows.column(CONTENT_HASH).chunks)
+    return [path for path in snapshot.superseded if _all_in(path, uidls, hashes)]
+
+
+def _read_keys(path: Path) -> pa.Table:
+    rows = read_part(path, [ACCOUNT, UIDL, CONTENT_HASH])
+    _check_columns(path, rows.column_names)
+    return rows
+
+
+def _check_columns(path: Path, names: Collection[str]) -> None:
+    if not {ACCOUNT, UIDL, CONTENT_HASH} <= set(names):
+        raise POP3ExportError(f"{path} was not written by pop3frames: move it out of the dataset")
+
+
+def _all_in(path: Path, uidls: KeySet, hashes: KeySet) -> bool:
+    try:
+        rows = _read_keys(path)
+    except POP3ExportError as exc:
+        if isinstance(exc.__cause__, FileNotFoundError):
+            raise
+        return False
+    # By content, for a renumbering gives a mail another unique-id; a row of headers alone has no hash.
+    return all(uidl in uidls if digest is None else digest in hashes for uidl, digest in keys_of(rows))
 
 
 def make_durable(folder: Path) -> None:

@@ -30,8 +30,10 @@ class Originals:
         self.hashes = {uidl: digest for found in self._found.values() for uidl, digest in found.items()}
 
     def gone(self, uidls: Collection[str]) -> set[str]:
-        """Those of the unique-ids whose bytes are not safe any more. A part never changes: what is in one that
-        still counts is not read again."""
+        """Those of the unique-ids whose bytes are not safe any more.
+
+        A part never changes: what is in one that still counts is not read again.
+        """
         live = settled(self._folder, lambda snapshot: {part.path for part in snapshot.live.values()})
         lost = [found for path, found in self._found.items() if path not in live]
         doubtful = {uidl for found in lost for uidl in found if uidl in uidls}

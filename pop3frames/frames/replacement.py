@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pop3frames.errors import POP3ExportError
 from pop3frames.frames.batches import MAX_ROWS
 from pop3frames.frames.claim import claim, unclaim
-from pop3frames.frames.ledger import make_durable
+from pop3frames.frames.ledger import make_durable, removable
 from pop3frames.frames.parquet import NewFile, storage_errors, sync_folder
 from pop3frames.frames.parts import ROW_GROUP_BYTES, STAGING, make_folder, remove_superseded
 from pop3frames.frames.schema import SCHEMA
@@ -176,8 +176,8 @@ def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 
 def remove_leftovers(folder: Path) -> int:
-    """Removes what a killed replacement left: parts that a live one has replaced. Returns how many."""
-    superseded = settled(folder, lambda snapshot: snapshot.superseded)
+    """Removes what a killed replacement left: parts whose mail is in a live one. Returns how many."""
+    superseded = settled(folder, removable)
     if not superseded:
         return 0
     with storage_errors(f"remove replaced parts of {folder}", _REPLACED):

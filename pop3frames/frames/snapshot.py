@@ -33,9 +33,12 @@ _T = TypeVar("_T")
 
 def folder_name(account: str) -> str:
     """The account's folder: URL-encoded, a leading `.` or `_` too, because readers skip such names."""
-    if not account:
+    if not account or not isinstance(account, str):
         raise POP3UsageError("an account needs a name: its rows are kept in a folder of that name")
-    name = quote(account, safe="")
+    try:
+        name = quote(account, safe="")
+    except UnicodeEncodeError as exc:
+        raise POP3UsageError("an account's name must be text that UTF-8 can encode") from exc
     return name if name[0] not in "._" else f"%{ord(name[0]):02X}{name[1:]}"
 
 

@@ -9,6 +9,7 @@ import errno
 import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pop3frames.errors import POP3ExportError, counted, printable
-from pop3frames.frames.ledger import ACCOUNT, CONTENT_HASH, UIDL, keys_of
+from pop3frames.frames.ledger import ACCOUNT, CONTENT_HASH, UIDL, keys_of, removable
 from pop3frames.frames.parquet import storage_errors
 from pop3frames.frames.parts import STAGING
 from pop3frames.frames.schema import SCHEMA, column_name
@@ -40,6 +41,7 @@ _RESTORE = "restore this file from a copy, or move it away: the next export fetc
 # What the system refuses says nothing of the file: it may be whole.
 _REFUSALS = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _SHOWN = 20  # findings in a printed report
+_STRAY = "if it was copied here from another dataset, move it away and merge the two as docs/dataset.md says"
 _BY_HAND = "keep one of them: nothing here decides which"
 
 
@@ -147,7 +149,7 @@ def _without_footers(folder: Path) -> tuple[int, int, list[Finding]]:
 def _account(snapshot: Snapshot, *, gaps: bool = True) -> tuple[int, int, list[Finding]]:
     parts = list(snapshot.live.values())
     found = [*_gaps(snapshot)] if gaps else []
-    found += [_leftover(path) for path in snapshot.superseded]
+    found += _leftovers(snapshot)
     seen = _Seen(_loose_hashes(parts))
     for part in parts:
         try:
@@ -163,19 +165,36 @@ def _account(snapshot: Snapshot, *, gaps: bool = True) -> tuple[int, int, list[F
 def _gaps(snapshot: Snapshot) -> Iterator[Finding]:
     """Numbers are given one after another, and a part that replaces others names them."""
     named = frozenset[int]().union(*(part.replaces for part in snapshot.live.values()))
-    for number in range(1, max(snapshot.live, default=0)):
-        if number not in snapshot.live and number not in named:
+    for before, after in pairwise([0, *sorted(snapshot.live.keys() | named)]):
+        if missing := after - before - 1:
+            which = (
+                "this part is missing" if missing == 1 else f"{missing} parts from this one on are missing"
+            )
             meaning = (
-                "this part is missing, and no other says that it replaced it: its mail is lost from here"
+                f"{which}, and no other says that it replaced what is missing: its mail is lost from here"
             )
-            yield Finding(
-                snapshot.live[max(snapshot.live)].path.with_name(part_name(number)), None, meaning, _RESTORE
-            )
+            path = snapshot.live[max(snapshot.live)].path.with_name(part_name(before + 1))
+            yield Finding(path, None, meaning, _RESTORE)
 
 
-def _leftover(path: Path) -> Finding:
-    meaning = "a newer part has replaced it; readers other than pop3frames see its mail twice"
-    return Finding(path, None, meaning, "remove it by Dataset.sweep()", harmless=True)
+def _leftovers(snapshot: Snapshot) -> Iterator[Finding]:
+    try:
+        done = set(removable(snapshot))
+    except POP3ExportError as exc:
+        if isinstance(exc.__cause__, FileNotFoundError):
+            raise
+        _raise_refusal(exc)
+        done = set(snapshot.superseded)  # a live part is damaged, which is found when it is read
+    for path in snapshot.superseded:
+        if path in done:
+            meaning = "a newer part has replaced it; readers other than pop3frames see its mail twice"
+            yield Finding(path, None, meaning, "remove it by Dataset.sweep()", harmless=True)
+        else:
+            meaning = (
+                "it bears the number of a part that was replaced, so it does not count, but it holds mail that "
+                "no part has, or cannot be read"
+            )
+            yield Finding(path, None, meaning, _STRAY)
 
 
 class _Seen:

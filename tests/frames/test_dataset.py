@@ -126,6 +126,13 @@ def test_an_object_store_is_refused() -> None:
         Dataset("s3://bucket/mail")
 
 
+@pytest.mark.parametrize("path", ["mail\0", "mail-\udcff"])
+def test_a_path_that_no_part_could_be_opened_by_is_refused(path: str) -> None:
+    """NUL ends a name for the system; Arrow opens no name that is not UTF-8."""
+    with pytest.raises(POP3UsageError, match="UTF-8"):
+        Dataset(path)
+
+
 def test_an_account_name_too_long_for_the_file_system_is_a_typed_error(folder: Path, message: Make) -> None:
     """And nothing stays behind."""
     name = "ü" * 60

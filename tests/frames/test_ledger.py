@@ -53,6 +53,8 @@ def test_an_account_without_a_name_is_refused() -> None:
     """Its folder would be the dataset itself."""
     with pytest.raises(POP3UsageError, match="needs a name"):
         folder_name("")
+    with pytest.raises(POP3UsageError, match="UTF-8"):
+        folder_name("ann-\udcff")
 
 
 def test_only_finished_parts_are_listed_in_the_order_of_their_numbers(tmp_path: Path) -> None:

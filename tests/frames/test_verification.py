@@ -134,6 +134,38 @@ def test_a_missing_part_is_noticed(folder: Path, whole: Callable[[Path], Dataset
     assert (found.path.name, found.harmless) == ("part-00000001.parquet", False)
 
 
+def test_missing_parts_one_after_another_are_one_finding(
+    folder: Path, whole: Callable[[Path], Dataset]
+) -> None:
+    """However many: a file that somebody gave a high number does not cost the memory of a hundred million."""
+    dataset = whole(folder)
+    part = dataset.parts(ANN)[1]
+    part.rename(part.with_name(part_name(99_999_999)))
+    (found,) = dataset.verify().findings
+    assert (found.path.name, found.harmless) == (part_name(2), False)
+    assert "99999997 parts from this one on are missing" in found.meaning
+
+
+def test_a_file_with_the_number_of_a_replaced_part_and_other_mail_is_no_leftover(
+    folder: Path, whole: Callable[[Path], Dataset], message: Make
+) -> None:
+    """It was copied here, and may hold the only copy: it is told, and neither sweep nor commit removes it."""
+    dataset = whole(folder)
+    dataset.compact()
+    stray = folder / folder_name(ANN) / part_name(1)
+    _put(stray, [message(50, content_hash="a" * 64)])
+    assert 0 == dataset.sweep()
+    dataset.append([message(51)], ANN)
+    dataset.compact()
+    (found,) = dataset.verify().findings
+    assert (found.path, found.harmless) == (stray, False)
+
+    stray.write_bytes(b"no Parquet")
+    assert 0 == dataset.sweep()
+    (found,) = dataset.verify().findings
+    assert (found.path, found.harmless) == (stray, False)
+
+
 def test_leftovers_are_told_and_harmless(
     folder: Path, whole: Callable[[Path], Dataset], tmp_path: Path
 ) -> None:
