@@ -9,6 +9,7 @@ section 6).
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -190,7 +191,8 @@ class Deleting:
                 going[by_uidl[uidl]] = uidl
             else:
                 self.report.refused[uidl] = reason
-        unproved = {number: uidl for number, uidl in going.items() if (fetched or {}).get(uidl) != safe[uidl]}
+        proved = _proved(fetched or {}, safe)
+        unproved = {number: uidl for number, uidl in going.items() if uidl not in proved}
         if sizes is None:
             different = _fetched_and_compared(session, unproved, listed, safe)
         else:
@@ -258,6 +260,15 @@ def _why_not(
     if uidl not in safe:
         return _NOT_STORED
     return None
+
+
+def _proved(fetched: Mapping[str, str | None], safe: Mapping[str, str]) -> set[str]:
+    """Those that came as they are stored, and no other as the same.
+
+    Equal mails are fetched again: the server may have given one instead of another.
+    """
+    came = Counter(fetched.values())
+    return {uidl for uidl, digest in fetched.items() if digest == safe.get(uidl) and came[digest] == 1}
 
 
 def _fetched_and_compared(

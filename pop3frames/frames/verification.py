@@ -191,8 +191,8 @@ def _leftovers(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(path, None, meaning, "remove it by Dataset.sweep()", harmless=True)
         else:
             meaning = (
-                "it bears the number of a part that was replaced, so it does not count, but it holds mail that "
-                "no part has, or cannot be read"
+                "it bears the number of a part that was replaced, so it does not count, but it cannot be "
+                "read or holds mail that no part has"
             )
             yield Finding(path, None, meaning, _STRAY)
 

@@ -142,6 +142,24 @@ def test_a_mail_much_shorter_than_listed_is_fetched_again_before_it_goes(folder:
         assert [] == left(server)
 
 
+def test_a_mail_that_came_instead_of_another_is_fetched_again_before_either_goes(folder: Path) -> None:
+    """Two unique-ids, the same bytes: a slip of the server, which LIST cannot show where sizes are equal."""
+    slip = Say("RETR", b"+OK\r\n" + FIVE[2].raw.replace(b"\r\n.", b"\r\n..") + b".\r\n", message=2, nth=1)
+    with EmbeddedServer(FIVE, faults=[slip]) as server:
+        report = export_mailbox(account_of(server), folder, keep_raw=True, delete=True)
+        assert ["uid-00002"] == left(server)
+    assert report.deleted is not None
+    assert ["uid-00002"] == list(report.deleted.refused)
+
+
+def test_equal_mails_under_two_unique_ids_both_go(folder: Path) -> None:
+    """They are the same when they are fetched again."""
+    twins = [*FIVE, StoredMessage(FIVE[0].raw, "twin")]
+    with EmbeddedServer(twins) as server:
+        export_mailbox(account_of(server), folder, keep_raw=True, delete=True)
+        assert [] == left(server)
+
+
 # QUIT
 
 
