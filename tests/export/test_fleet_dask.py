@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_fifty_accounts_are_whole_although_workers_are_killed(folder: Path, clie
 
     Its account is done by the other worker, from where it had come to.
     """
-    client.run(commit_often, 2000)
+    client.register_worker_callbacks(partial(commit_often, 2000))  # those that start anew too
     killed: list[int] = []
     halves: list[int] = []
 
