@@ -208,13 +208,13 @@ def removable(snapshot: Snapshot) -> list[Path]:
         return []
     uidls, hashes = KeySet(), KeySet()
     for part in snapshot.live.values():
-        rows = _read_keys(part.path)
-        uidls.add(rows.column(UIDL).chunks)
+        rows = _key_columns(part.path)
+        uidls.add(rows.column(UIDL).filter(rows.column(CONTENT_HASH).is_null()).chunks)
         hashes.add(rows.column(CONTENT_HASH).chunks)
     return [path for path in snapshot.superseded if _all_in(path, uidls, hashes)]
 
 
-def _read_keys(path: Path) -> pa.Table:
+def _key_columns(path: Path) -> pa.Table:
     rows = read_part(path, [ACCOUNT, UIDL, CONTENT_HASH])
     _check_columns(path, rows.column_names)
     return rows
@@ -227,10 +227,8 @@ def _check_columns(path: Path, names: Collection[str]) -> None:
 
 def _all_in(path: Path, uidls: KeySet, hashes: KeySet) -> bool:
     try:
-        rows = _read_keys(path)
-    except POP3ExportError as exc:
-        if isinstance(exc.__cause__, FileNotFoundError):
-            raise
+        rows = _key_columns(path)
+    except POP3ExportError:  # perhaps because somebody else has just removed it
         return False
     # By content, for a renumbering gives a mail another unique-id; a row of headers alone has no hash.
     return all(uidl in uidls if digest is None else digest in hashes for uidl, digest in keys_of(rows))

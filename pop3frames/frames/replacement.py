@@ -163,9 +163,10 @@ def _rows_of(part: Part, schema: pa.Schema) -> Iterator[pa.Table]:
 def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """The same rows in row groups of 10,000 rows or 32 MB."""
     waiting: list[pa.Table] = []
+    rows = nbytes = 0
     for table in tables:
         waiting.append(table)
-        rows, nbytes = sum(each.num_rows for each in waiting), sum(each.nbytes for each in waiting)
+        rows, nbytes = rows + table.num_rows, nbytes + table.nbytes
         while rows >= MAX_ROWS or (rows and nbytes >= ROW_GROUP_BYTES):
             joined = pa.concat_tables(waiting)
             yield joined.slice(0, MAX_ROWS)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from export.deletion_oracle import durable
@@ -11,6 +14,7 @@ from lab.dovecot import Dovecot
 from lab.relay import Relay
 
 from pop3frames.client.credentials import Secret
+from pop3frames.client.pop3 import POP3
 from pop3frames.errors import POP3ConnectionError
 from pop3frames.export.accounts import Account
 from pop3frames.export.deletion import Verify, commit_deletions, plan_deletions
@@ -48,6 +52,26 @@ def test_what_was_planned_is_gone_from_the_disk_of_the_server(
     assert (chosen, {}, []) == (report.confirmed, report.refused, report.unknown)
     assert {message.raw for message in MAILS} - left == {message.raw for message in MAILS[::3]}
     assert set(chosen).isdisjoint(plan_deletions(source, folder)["uidl"])
+
+
+def test_marks_on_mail_that_was_pruned_meanwhile_are_taken_back(
+    dovecot: Dovecot, mailbox: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By RSET, before QUIT."""
+    source, original = account(dovecot, mailbox), POP3.dele_many
+
+    def pruned(client: POP3, numbers: Sequence[int]) -> Any:
+        Dataset(folder).prune(before=datetime(2030, 1, 1, tzinfo=UTC))
+        return original(client, numbers)
+
+    export_mailbox(source, folder, keep_raw=True)
+    monkeypatch.setattr(POP3, "dele_many", pruned)
+    report = export_mailbox(source, folder, keep_raw=True, delete=True)
+    assert report.deleted is not None
+    assert (0, 40, 0) == tuple(
+        map(len, (report.deleted.confirmed, report.deleted.refused, report.deleted.unknown))
+    )
+    assert {message.raw for message in MAILS} == dovecot.mails(mailbox)
 
 
 def test_an_export_that_deletes_leaves_an_empty_mailbox_and_a_whole_dataset(

@@ -9,10 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from lab.cpu import growth
 
 from pop3frames.errors import POP3ExportError
+from pop3frames.frames import replacement
+from pop3frames.frames.batches import record_batches
 from pop3frames.frames.dataset import Dataset
 from pop3frames.frames.replacement import replace_parts
 from pop3frames.frames.schema import SCHEMA
@@ -92,6 +96,16 @@ def test_row_groups_are_joined_up_to_the_limit_and_not_beyond(
     (done,) = dataset.compact()
     metadata = pq.read_metadata(done.path)
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [4, 4, 1]
+
+
+def test_many_parts_of_a_mail_each_cost_what_they_hold(message: Make) -> None:
+    """An export every ten minutes leaves a thousand a week: twice as many cost twice as much."""
+    table = pa.Table.from_batches(record_batches([message(1)]))
+
+    def joined(count: int) -> None:
+        assert [count] == [group.num_rows for group in replacement._row_groups(iter([table] * count))]
+
+    assert growth(lambda: joined(200), lambda: joined(800)) < 10
 
 
 def test_a_replaced_part_that_was_not_removed_does_not_count(small: Dataset, tmp_path: Path) -> None:
