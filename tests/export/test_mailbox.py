@@ -42,18 +42,24 @@ from pop3frames.server.maildrop import StoredMessage
 # Twice is once
 
 
+def written(folder: Path) -> dict[Path, tuple[int, int, int]]:
+    """What a write to any file or directory would change; reading may move only the access time."""
+    states = {path: path.stat() for path in folder.rglob("*")}
+    return {path: (state.st_ino, state.st_size, state.st_mtime_ns) for path, state in states.items()}
+
+
 def test_a_second_run_adds_nothing_and_fetches_nothing(folder: Path) -> None:
     """It asks UIDL and LIST; no RETR crosses the wire, no file changes."""
     with EmbeddedServer(mails(30)) as server:
         assert (30, 30, 0, 0, 0) == counts(export_mailbox(account_of(server), folder))
-        before = {path: path.stat() for path in folder.rglob("*")}
+        before = written(folder)
         with Relay(server.port) as relay:
             report = export_mailbox(account_at(relay.port, server.password), folder)
             sent = bytes(relay.from_clients[0]).split(b"\r\n")
     assert (30, 0, 30, 0, 0) == counts(report)
     assert ((), 0) == (report.parts, report.octets)
     assert ["CAPA", "UIDL", "LIST", "QUIT"] == [line.decode() for line in sent[3:-1]]
-    assert before == {path: path.stat() for path in folder.rglob("*")}
+    assert before == written(folder)
 
 
 def test_a_mail_that_came_in_between_is_the_only_one_fetched(folder: Path) -> None:
