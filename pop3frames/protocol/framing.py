@@ -13,6 +13,7 @@ from pop3frames.protocol.grammar import CRLF
 
 _DOTTED = b"\r\n."
 _DOTTED_LINE = re.compile(re.escape(_DOTTED))  # twice as quick as bytes.find, which looks at every octet
+_STRIDE = 4096  # octets looked at one by one; then the next dot is jumped to
 _TERMINATOR = b"\r\n.\r\n"
 _EMPTY_BLOCK = b".\r\n"
 _DOT, _CR, _LF = b".\r\n"  # compared octet by octet where every mail passes: a slice costs ten times that
@@ -123,7 +124,7 @@ class ReceiveBuffer:
         """Its offset, or -1. Most mails have no line that starts with a dot: their octets are seen once."""
         at = self._searched
         if not self._stuffed:
-            dotted = _DOTTED_LINE.search(self._bytes, at, self._end)
+            dotted = self._find_dotted_line(at)
             if dotted is None:
                 self._searched = max(self._searched, self._end - len(_DOTTED) + 1)
                 return -1
@@ -138,6 +139,18 @@ class ReceiveBuffer:
         if found < 0:
             self._searched = max(at, self._end - len(_TERMINATOR) + 1)
         return found
+
+    def _find_dotted_line(self, at: int) -> re.Match[bytes] | None:
+        """The first line end with a dot behind it. base64 has no dots: it is passed at the speed of memchr."""
+        while True:
+            until = min(at + _STRIDE, self._end)
+            dotted = _DOTTED_LINE.search(self._bytes, at, until)
+            if dotted is not None or until == self._end:
+                return dotted
+            dot = self._bytes.find(b".", until, self._end)
+            if dot < 0:
+                return None
+            at = dot - len(CRLF)
 
     def _move_to_the_front(self) -> None:
         """What is here moves to the beginning, and what a large message needed is given back."""

@@ -46,6 +46,26 @@ def test_a_content_arrives_as_it_was_sent_for_any_cut(
     assert (content, rest) == _block(cut(stuff(content) + rest, data.draw(places)))
 
 
+@pytest.mark.parametrize("word", [b".", b"\r\n.", b"\r\n..", b"\n.\r\n", b"\r\n.\r\n", b"\r\n", b".\r\n."])
+def test_a_long_stretch_without_dots_hides_no_line_that_starts_with_one(word: bytes) -> None:
+    """Where a search jumps to the next dot, what begins with one is found at both edges of the jump."""
+    for size in [*range(4080, 4110), *range(8180, 8200)]:
+        stretch = b"A" * size
+        for content in (stretch + word + b"\r\n", b"...\r\n" + stretch + word + stretch + word + b"\r\n"):
+            assert (content, b"+OK") == _block([stuff(content) + b"+OK"])
+
+
+def test_octets_of_an_earlier_block_that_lie_behind_are_not_searched() -> None:
+    """The buffer is written over from its front: what it held before is not what came."""
+    buffer = ReceiveBuffer()
+    buffer.feed(b"a line of the first\r\n.\r\n")
+    assert b"a line of the first\r\n" == buffer.take_block(MANY)
+    buffer.feed(b"more")
+    assert buffer.take_block(MANY) is None
+    buffer.feed(b"\r\n.\r\n")
+    assert b"more\r\n" == buffer.take_block(MANY)
+
+
 @settings(deadline=None)
 @given(data=st.data())
 def test_stuffing_is_what_the_rfc_says_line_by_line(
