@@ -141,7 +141,7 @@ class ReceiveBuffer:
         return found
 
     def _find_dotted_line(self, at: int) -> re.Match[bytes] | None:
-        """The first line end with a dot behind it. base64 has no dots: it is passed at the speed of memchr."""
+        """The first line end with a dot behind it. base64 has no dots: memchr passes it."""
         while True:
             until = min(at + _STRIDE, self._end)
             dotted = _DOTTED_LINE.search(self._bytes, at, until)
