@@ -111,6 +111,13 @@ def verify(root: Path) -> Verification:
     return Verification(counted[0], counted[1], tuple(findings))
 
 
+def _raise_if_gone(exc: POP3ExportError) -> None:
+    """Raises it too where another process has replaced the file meanwhile: `settled` looks again."""
+    if isinstance(exc.__cause__, FileNotFoundError):
+        raise exc
+    _raise_refusal(exc)
+
+
 def _raise_refusal(exc: Exception) -> None:
     """Raises it where it is no damage."""
     if getattr(exc.__cause__, "errno", None) in _REFUSALS:
@@ -155,9 +162,7 @@ def _account(snapshot: Snapshot, *, gaps: bool = True) -> tuple[int, int, list[F
         try:
             found += _part(part, seen)
         except POP3ExportError as exc:
-            if isinstance(exc.__cause__, FileNotFoundError):
-                raise
-            _raise_refusal(exc)
+            _raise_if_gone(exc)
             found.append(Finding(part.path, None, f"it cannot be read: {exc}", _RESTORE))
     return len(parts), sum(part.rows for part in parts), found
 
@@ -181,9 +186,7 @@ def _leftovers(snapshot: Snapshot) -> Iterator[Finding]:
     try:
         done = set(removable(snapshot))
     except POP3ExportError as exc:
-        if isinstance(exc.__cause__, FileNotFoundError):
-            raise
-        _raise_refusal(exc)
+        _raise_if_gone(exc)
         done = set(snapshot.superseded)  # a live part is damaged, which is found when it is read
     for path in snapshot.superseded:
         if path in done:
