@@ -181,9 +181,8 @@ def _printed_by(command: str) -> Secret | POP3UsageError:
     line, told = (
         (output or b"").partition(b"\n")[0].removesuffix(b"\r") for output in (done.stdout, done.stderr)
     )
-    # What a program tells that ended well may be the secret, printed to the wrong place.
-    said = f', saying "{printable(told)}"' if done.returncode and told and not (line and line in told) else ""
-    if done.returncode:
+    if done.returncode:  # else its words may be the secret, printed to the wrong place
+        said = f', saying "{printable(told)}"' if told and not (line and line in told) else ""
         return POP3UsageError(
             f"{name} ended with status {done.returncode}{said}: run it by hand, it must print the secret"
         )

@@ -36,7 +36,6 @@ COMMIT_SECONDS = 60.0  # a crash costs at most a minute of fetching again
 MOST_LOSSES = 5  # connections lost one after another, with nothing stored in between, before a run gives up
 PAUSES = Retry()  # between a lost session and the next: longer and longer, whatever the sessions brought
 LONGEST_PAUSE = 6  # doublings: some 16 seconds
-LEAST_OF_LISTED = 0.9  # of a mail's octets: honest servers miscount
 MOST_REFUSALS = 20  # RETRs refused one after another: a quota, or a mailbox gone away; asking on is hammering
 
 
@@ -306,9 +305,9 @@ class Passes:
         self.tally.staged += 1
         self.losses = 0
         if uidl is not None:
-            # One that begins with a dot may have lost another on the way, one that is much shorter than LIST
-            # told its end: before they are deleted they are fetched again.
-            doubtful = raw.startswith(b".") or len(raw) < listed * LEAST_OF_LISTED
+            # One that begins with a dot may have lost another on the way, one that is shorter than LIST told
+            # its end: before they are deleted they are fetched again.
+            doubtful = raw.startswith(b".") or len(raw) < listed
             self.fetched[uidl] = None if doubtful else row.content_hash
 
     def _fail(self, number: int, uidl: str | None, reason: str) -> None:
