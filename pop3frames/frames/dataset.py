@@ -263,6 +263,8 @@ class Dataset:
         That is: in `.staging/`, what was not touched for `older_than` seconds; and parts that newer ones have
         replaced, whatever their age.
         """
-        from pop3frames.frames.replacement import remove_leftovers
+        from pop3frames.frames.leftovers import remove_leftovers
 
-        return sweep(self.path, older_than) + sum(map(remove_leftovers, self._folders(None)))
+        removed = sweep(self.path, older_than)
+        with storage_errors(f"remove replaced parts in {self.path}", "They do not count any more."):
+            return removed + sum(map(remove_leftovers, self._folders(None)))

@@ -69,14 +69,13 @@ class Known:
 
     `uidls`, `hashes` and `loose` are sets to test membership in; `holds` applies the rule for duplicates;
     `refresh` reads the parts that appeared since. Whatever it says is on the disk to stay: it syncs before it
-    answers. `superseded` are the files that a live part replaced and nobody has removed yet (`removable`).
+    answers. `parts` are those that it speaks of.
     """
 
     def __init__(self, folder: Path, account: str) -> None:
         self.folder, self.account = folder, account
-        self.superseded: list[Path] = []
         self._uidls, self._hashes, self._loose = KeySet(), KeySet(), KeySet()
-        self._parts: dict[int, Part] = {}
+        self.parts: dict[int, Part] = {}
         self._numbers: set[int] = set()  # of parts whose keys are here, and of those that they replaced
         self._fresh = False
         self._hashes_read = False
@@ -92,7 +91,7 @@ class Known:
         """Every content hash in the committed parts; a second column to read, so ask only when needed."""
         self._ensure()
         if not self._hashes_read:
-            self._hashes.add(settled(self.folder, self._hashes_of, self._parts))
+            self._hashes.add(settled(self.folder, self._hashes_of, self.parts))
             self._hashes_read = True
         return self._hashes
 
@@ -125,20 +124,19 @@ class Known:
 
         A part that replaced only parts read before holds their rows, and is not read, unless keys changed.
         """
-        snapshot, fresh, replaced = settled(self.folder, self._read_new, self._parts)
+        self.parts, fresh = settled(self.folder, self._read_new, self.parts)
         self._uidls.add(fresh.uidls)
         self._loose.add(fresh.loose)
         self._hashes.add(fresh.hashes)
         del fresh
         pa.default_memory_pool().release_unused()  # or what a million keys came in stays beside them
-        self._parts, self.superseded = snapshot.live, replaced
-        self._numbers.update(*({part.number, *part.replaces} for part in snapshot.live.values()))
+        self._numbers.update(*({part.number, *part.replaces} for part in self.parts.values()))
         self._fresh = True
-        return max(self._parts, default=0)
+        return max(self.parts, default=0)
 
     def learn(self, part: Part, keys: Keys) -> None:
         """Takes up a part that was just committed, without reading it."""
-        self._parts[part.number] = part
+        self.parts[part.number] = part
         self._numbers.add(part.number)
         self._uidls.update(keys.uidls)
         self._loose.update(keys.loose)
@@ -154,7 +152,7 @@ class Known:
             return False
         return part.renumbered or not part.replaces <= self._numbers or not part.replaces
 
-    def _read_new(self, snapshot: Snapshot) -> tuple[Snapshot, Columns, list[Path]]:
+    def _read_new(self, snapshot: Snapshot) -> tuple[dict[int, Part], Columns]:
         fresh = Columns()
         if not snapshot.live.keys() <= self._numbers:
             # Their writer may have died before it synced, and a message may be deleted on our word.
@@ -164,7 +162,7 @@ class Known:
             self._read_keys(part.path, fresh)
             if self._hashes_read:
                 fresh.hashes += _hashes_in(part.path)
-        return snapshot, fresh, removable(snapshot)
+        return snapshot.live, fresh
 
     def _read_keys(self, path: Path, fresh: Columns) -> None:
         uidls: list[pa.Array] = []
@@ -198,23 +196,8 @@ def _hashes_in(path: Path) -> list[pa.Array]:
     return chunks
 
 
-def removable(snapshot: Snapshot) -> list[Path]:
-    """The replaced parts whose every mail is in a live one, so that they may go.
-
-    What somebody copied here from another dataset may bear the number of a part that was replaced: such a
-    file is not read, but it may hold mail that is nowhere else. One that cannot be read stays too.
-    """
-    if not snapshot.superseded:
-        return []
-    uidls, hashes = KeySet(), KeySet()
-    for part in snapshot.live.values():
-        rows = _key_columns(part.path)
-        uidls.add(rows.column(UIDL).filter(rows.column(CONTENT_HASH).is_null()).chunks)
-        hashes.add(rows.column(CONTENT_HASH).chunks)
-    return [path for path in snapshot.superseded if _all_in(path, uidls, hashes)]
-
-
-def _key_columns(path: Path) -> pa.Table:
+def key_columns(path: Path) -> pa.Table:
+    """Account, UIDL and content hash of a part's rows. POP3ExportError when pop3frames did not write it."""
     rows = read_part(path, [ACCOUNT, UIDL, CONTENT_HASH])
     _check_columns(path, rows.column_names)
     return rows
@@ -223,15 +206,6 @@ def _key_columns(path: Path) -> pa.Table:
 def _check_columns(path: Path, names: Collection[str]) -> None:
     if not {ACCOUNT, UIDL, CONTENT_HASH} <= set(names):
         raise POP3ExportError(f"{path} was not written by pop3frames: move it out of the dataset")
-
-
-def _all_in(path: Path, uidls: KeySet, hashes: KeySet) -> bool:
-    try:
-        rows = _key_columns(path)
-    except POP3ExportError:  # perhaps because somebody else has just removed it
-        return False
-    # By content, for a renumbering gives a mail another unique-id; a row of headers alone has no hash.
-    return all(uidl in uidls if digest is None else digest in hashes for uidl, digest in keys_of(rows))
 
 
 def make_durable(folder: Path) -> None:

@@ -24,6 +24,7 @@ from pop3frames.frames.batches import MAX_BYTES, MAX_ROWS, BatchBuilder
 from pop3frames.frames.claim import claim, unclaim
 from pop3frames.frames.columns import mask
 from pop3frames.frames.ledger import ACCOUNT, Keys, Known, keys_of, make_durable
+from pop3frames.frames.leftovers import remove_leftovers
 from pop3frames.frames.parquet import UNSURE, NewFile, storage_errors, sync_folder
 from pop3frames.frames.schema import SCHEMA
 from pop3frames.frames.snapshot import Part, is_replaced, part_name
@@ -181,7 +182,7 @@ class PartWriter:
         make_folder(self._folder)
         while True:
             number = self._known.refresh() + 1
-            remove_superseded(self._known.superseded)
+            remove_leftovers(self._folder, self._known.parts)
             if self._known.clashes(self._keys):
                 fresh = self._restage(file)
                 if fresh is None:
@@ -243,19 +244,6 @@ def make_folder(path: Path) -> None:
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
         sync_folder(path.parent)
-
-
-def remove_superseded(paths: Iterable[Path]) -> int:
-    """Removes parts that a live, synced part has replaced, lowest number first; returns how many.
-
-    A reader that holds an older listing then misses the first of them, and looks again.
-    """
-    removed = 0
-    for path in paths:
-        with suppress(FileNotFoundError):  # somebody else was faster
-            path.unlink()
-            removed += 1
-    return removed
 
 
 def sweep(root: Path, older_than: float) -> int:

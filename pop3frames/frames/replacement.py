@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 from pop3frames.errors import POP3ExportError
 from pop3frames.frames.batches import MAX_ROWS
 from pop3frames.frames.claim import claim, unclaim
-from pop3frames.frames.ledger import make_durable, removable
-from pop3frames.frames.parquet import NewFile, storage_errors, sync_folder
-from pop3frames.frames.parts import ROW_GROUP_BYTES, STAGING, make_folder, remove_superseded
+from pop3frames.frames.leftovers import remove_replaced
+from pop3frames.frames.parquet import NewFile, storage_errors
+from pop3frames.frames.parts import ROW_GROUP_BYTES, STAGING, make_folder
 from pop3frames.frames.schema import SCHEMA
 from pop3frames.frames.snapshot import (
     OTHERS,
@@ -88,9 +88,7 @@ def replace_parts(
     if path is None:
         return None
     with storage_errors(f"remove replaced parts of {folder}", _REPLACED):
-        make_durable(folder)
-        remove_superseded(part.path for part in parts)
-        sync_folder(folder)
+        remove_replaced(folder, [part.path for part in parts])
     return Replacement(path, tuple(part.path for part in parts), rows, before, nbytes)
 
 
@@ -174,15 +172,3 @@ def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
             waiting, rows, nbytes = [rest], rest.num_rows, rest.nbytes
     if waiting:
         yield pa.concat_tables(waiting)
-
-
-def remove_leftovers(folder: Path) -> int:
-    """Removes what a killed replacement left: parts whose mail is in a live one. Returns how many."""
-    superseded = settled(folder, removable)
-    if not superseded:
-        return 0
-    with storage_errors(f"remove replaced parts of {folder}", _REPLACED):
-        make_durable(folder)  # whoever linked the live part may have died before its sync
-        removed = remove_superseded(superseded)
-        sync_folder(folder)
-    return removed

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pop3frames.errors import POP3ExportError, counted, printable
-from pop3frames.frames.ledger import ACCOUNT, CONTENT_HASH, UIDL, keys_of, removable
+from pop3frames.frames.ledger import ACCOUNT, CONTENT_HASH, UIDL, keys_of
+from pop3frames.frames.leftovers import removable
 from pop3frames.frames.parquet import storage_errors
 from pop3frames.frames.parts import STAGING
 from pop3frames.frames.schema import SCHEMA, column_name

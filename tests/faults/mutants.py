@@ -75,9 +75,9 @@ MUTANTS: dict[str, Mutant] = {
         "frames.parts", "        sync_folder(path.parent)\n", "        pass\n", "power", "lost"
     ),
     "replaced parts are removed after the new one is synced": Mutant(
-        "frames.replacement",
-        "        make_durable(folder)\n        remove_superseded(part.path for part in parts)\n",
-        "        remove_superseded(part.path for part in parts)\n",
+        "frames.leftovers",
+        "    make_durable(folder)  # whoever linked the live part may have died before its sync\n",
+        "",
         "power",
         "lost",
     ),
