@@ -38,7 +38,7 @@ def accounts(file: str, check: bool) -> None:
         listed = load_accounts(file)
         for account in listed:
             click.echo(_shown(account))
-        click.echo(f"{len(listed)} accounts")
+        click.echo(counted(len(listed), "account"))
         failures = _checked(listed) if check else 0
     if failures:
         raise SystemExit(EXIT_FAILED_ACCOUNTS)

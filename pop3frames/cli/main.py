@@ -6,6 +6,9 @@ other users of the machine could read it in the list of processes.
 
 from __future__ import annotations
 
+import errno
+from typing import Any
+
 import click
 
 from pop3frames.cli.accounts import accounts, export_all
@@ -20,8 +23,24 @@ from pop3frames.cli.record import record
 from pop3frames.cli.serve import serve
 from pop3frames.cli.upkeep import compact, prune, verify
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _Door(click.Group):
+    """A group that says in one sentence that nothing more can be printed: a log on a full disk, say."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().main(*arguments, **options)
+        except OSError as exc:
+            if exc.errno not in _NO_ROOM:
+                raise
+            raise SystemExit(
+                f"Error: what it prints cannot be written: {exc.strerror}. What a run has stored is safe."
+            ) from exc
+
+
+@click.group(cls=_Door, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pop3frames")
 def main() -> None:
     """Turn a POP3 mailbox into a Parquet dataset, and lose no mail on the way."""

@@ -22,6 +22,7 @@ from pop3frames.errors import (
     POP3ConnectionError,
     POP3Error,
     POP3UsageError,
+    counted,
 )
 from pop3frames.message import Message
 from pop3frames.protocol.grammar import STAT, Verb, plain_number
@@ -97,7 +98,7 @@ class POP3ProtocolHandler(Connection):
                 failed.append(number)
                 log.warning("message %s was not fetched: %s", number, raw)
         if failed:
-            warnings.warn(f"{len(failed)} messages could not be fetched: {failed[:20]}", stacklevel=2)
+            warnings.warn(f"{counted(len(failed))} could not be fetched: {failed[:20]}", stacklevel=2)
 
     def iter_raw(self, message_ids: Iterable[int] | None = None) -> Iterator[Fetched]:
         """Number and original bytes, or why that message failed. Goes on in a new session after one loss."""
@@ -124,7 +125,7 @@ class POP3ProtocolHandler(Connection):
                     log.warning("message %s has no header to show: %s", number, header)
                 self._check_lease()
         if failed:
-            warnings.warn(f"{len(failed)} messages gave no header: {failed[:20]}", stacklevel=2)
+            warnings.warn(f"{counted(len(failed))} gave no header: {failed[:20]}", stacklevel=2)
 
     def delete_message(self, message_id: int) -> bool:
         """Mark for deletion, real only after a QUIT; in a session of its own that follows at once.
@@ -294,14 +295,10 @@ class POP3ProtocolHandler(Connection):
                 waiting, failure = waiting[done:], exc
                 left_out = resumption.leaves_out(exc, waiting[:1], done)
             log.warning("%s; going on in a new session", failure)
-            self._go_on()
+            if self._session is not None:  # the open one was lost
+                self.connect()
             if left_out:
                 yield waiting.pop(0), failure, None
-
-    def _go_on(self) -> None:
-        """Replace the open session that was lost, if one was open."""
-        if self._session is not None:
-            self.connect()
 
     def _mark(self, session: Session, number: int) -> bool:
         expected = self._listed.get(number)

@@ -57,6 +57,16 @@ def test_every_command_explains_itself(words: list[str], option: str) -> None:
     assert "-h, --help" in result.stdout
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that is always full, of Linux")
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_output_that_finds_no_room_is_one_sentence_too(words: list[str]) -> None:
+    """The log of a nightly run on a full disk; what Python still holds back at its end is no second error."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([COMMAND, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (1, 1) == (done.returncode, done.stderr.count("\n"))
+    assert done.stderr.startswith("Error: what it prints cannot be written: No space left on device.")
+
+
 def test_the_help_of_the_program_names_its_commands() -> None:
     """And the help of export says what each exit status means."""
     for command in ("credentials", "demo", "export", "headers", "serve"):

@@ -89,7 +89,7 @@ def test_fetching_all_asks_for_every_listed_message(client: Mock, connected: POP
 def test_a_bad_message_in_between_never_stops_the_rest(client: Mock, connected: POP3ProtocolHandler) -> None:
     """It is missing from the result, and a warning names it."""
     client.retr.side_effect = retr(1, 3)
-    with pytest.warns(UserWarning, match=r"1 messages could not be fetched: \[2\]"):
+    with pytest.warns(UserWarning, match=r"1 message could not be fetched: \[2\]"):
         messages = connected.fetch_messages([1, 2, 3])
 
     assert [message["messageId"] for message in messages] == [1, 3]

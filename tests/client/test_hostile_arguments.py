@@ -135,7 +135,7 @@ HANDLER: dict[str, Callable[[HandlerInMemory, Any], object]] = {
 WORDS = {b"CAPA", b"USER ann", b"PASS secret", b"UIDL", b"LIST", b"QUIT"}
 
 
-@pytest.mark.filterwarnings("ignore:1 messages could not be fetched")
+@pytest.mark.filterwarnings("ignore:1 message could not be fetched")
 @pytest.mark.parametrize("use", HANDLER.values(), ids=HANDLER)
 @settings(deadline=None, max_examples=60)
 @given(value=ANYTHING)

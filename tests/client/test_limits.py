@@ -35,7 +35,7 @@ def test_a_handler_does_not_fetch_what_is_larger_than_its_limits_say() -> None:
     """The session asks by the limits of its handler, not by the default."""
     with EmbeddedServer(MAILS, username="ann", password=PASSWORD) as server:
         handler = POP3ProtocolHandler(**_settings(server, limits=Limits(message=500)))
-        with pytest.warns(UserWarning, match=r"1 messages could not be fetched: \[2\]"):
+        with pytest.warns(UserWarning, match=r"1 message could not be fetched: \[2\]"):
             assert ["small"] == [message["subject"] for message in handler.fetch_messages()]
 
 

@@ -334,7 +334,7 @@ def test_headers_come_for_the_numbers_asked_for_and_in_their_order(mailbox: Mail
     """A number that is nobody's is left out, with a warning that names it."""
     with (
         opened(mailbox.handler()) as handler,
-        pytest.warns(UserWarning, match=r"1 messages gave no header: \[99\]"),
+        pytest.warns(UserWarning, match=r"1 message gave no header: \[99\]"),
     ):
         rows = list(handler.iter_headers([5, 99, 2]))
 
