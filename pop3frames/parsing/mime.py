@@ -20,6 +20,7 @@ PLAIN = ContentType(
 _ENCLOSED = ContentType("message/rfc822", "", "", "", frozenset())  # the default inside a digest
 _NO_DISPOSITION = Disposition("", "", frozenset())
 _BODY_TYPES = ("text/plain", "text/html")
+_STRIDE = 4096  # octets searched, more than a delimiter has; then the next "-" is jumped to
 # After the boundary: "--" in the closing delimiter, then blanks to the line end. Else it is a longer line.
 _DELIMITER_END = re.compile(rb"(--)?+[ \t]*+(?:\r?\n|\r?\Z)")
 
@@ -112,7 +113,7 @@ class _Walk:
         delimiter = b"\n--" + boundary.encode()
         ranges: list[tuple[int, int]] = []
         begun = -1
-        at = raw.find(delimiter, max(part.head - 1, 0), part.end)
+        at = _found(raw, delimiter, max(part.head - 1, 0), part.end)
         while at >= 0:
             line_end = _DELIMITER_END.match(raw, at + len(delimiter), part.end)
             if line_end is None:
@@ -120,17 +121,30 @@ class _Walk:
                 if self.false_delimiters > self.limits.false_delimiters:
                     self.notes.add("limit:false_delimiters")
                     break
-                at = raw.find(delimiter, at + 1, part.end)
+                at = _found(raw, delimiter, at + 1, part.end)
                 continue
             if begun >= 0:  # RFC 2046: the line end before a delimiter belongs to it
                 ranges.append((begun, max(begun, at - (raw[at - 1 : at] == b"\r"))))
             if line_end[1] or len(ranges) > self.limits.parts:
                 return ranges
             begun = line_end.end()
-            at = raw.find(delimiter, begun - 1, part.end)
+            at = _found(raw, delimiter, begun - 1, part.end)
         if begun >= 0:
             ranges.append((begun, part.end))
         return ranges
+
+
+def _found(raw: bytes, delimiter: bytes, at: int, end: int) -> int:
+    """As raw.find(delimiter, at, end); but base64 has no "-", so that memchr passes it."""
+    while True:
+        until = min(at + _STRIDE, end)
+        found = raw.find(delimiter, at, until)
+        if found >= 0 or until == end:
+            return found
+        dash = raw.find(b"-", until - len(delimiter) + len(b"\n-"), end)
+        if dash < 0:
+            return -1
+        at = dash - len(b"\n")
 
 
 def leaves(raw: bytes, root: Part, limits: Limits, notes: Notes) -> list[Part]:

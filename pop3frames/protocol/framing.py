@@ -18,6 +18,7 @@ _TERMINATOR = b"\r\n.\r\n"
 _EMPTY_BLOCK = b".\r\n"
 _DOT, _CR, _LF = b".\r\n"  # compared octet by octet where every mail passes: a slice costs ten times that
 _SPACE = 256 << 10  # octets of a buffer, unless a message needs more
+_KEPT = 8 << 20  # of a buffer that large messages needed, while they come one after another
 _LEAST = 64 << 10  # room for one read, at least
 
 
@@ -28,6 +29,7 @@ class ReceiveBuffer:
         self._start = self._end = 0  # what is here
         self._searched = 0  # no end of a block lies before: a long body is searched once, not again
         self._stuffed = False  # a line of the block at hand starts with a dot
+        self._last = 0  # octets of the last block
         self._lines = self._counted = 0  # lines of the block at hand, and up to where they were counted
         self._hold(bytearray(_SPACE))
 
@@ -106,7 +108,7 @@ class ReceiveBuffer:
         if starts_with_dot or self._stuffed:
             block = unstuff(block)
         self._start = self._searched = end + len(_EMPTY_BLOCK)
-        self._stuffed, self._lines = False, 0
+        self._stuffed, self._lines, self._last = False, 0, end - start
         if self._start == self._end and len(self._bytes) > _SPACE:
             self._move_to_the_front()
         return block
@@ -153,9 +155,9 @@ class ReceiveBuffer:
             at = dot - len(CRLF)
 
     def _move_to_the_front(self) -> None:
-        """What is here moves to the beginning, and what a large message needed is given back."""
-        rest = bytes(self)
-        if len(self._bytes) > _SPACE:
+        """What is here moves to the beginning; space that is not needed any more is given back."""
+        rest, held = bytes(self), len(self._bytes)
+        if held > _KEPT or held > max(_SPACE, 4 * self._last, 4 * len(rest)):
             self._hold(bytearray(max(_SPACE, 2 * len(rest))))
         self._view[: len(rest)] = rest
         self._searched, self._counted = self._searched - self._start, self._counted - self._start
@@ -165,7 +167,7 @@ class ReceiveBuffer:
 def unstuff(block: bytes) -> bytes:
     """Take the first dot off every line that starts with one; at the very start, off a doubled one only."""
     # Dovecot 2.3 and Courier do not stuff a dot at the start of a mail: a single one there is the mail's.
-    return block[block.startswith(b"..") :].replace(_DOTTED, CRLF)
+    return _DOTTED_LINE.sub(CRLF, block[block.startswith(b"..") :])
 
 
 def stuff(content: bytes) -> bytes:

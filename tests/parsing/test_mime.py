@@ -57,6 +57,15 @@ def test_a_delimiter_may_be_followed_by_blanks() -> None:
     assert parse_message(raw).text_body == "one"
 
 
+@pytest.mark.parametrize("boundary", ["b", "b" * 200])
+def test_a_long_stretch_without_a_hyphen_hides_no_delimiter(boundary: str) -> None:
+    """Where the search jumps to the next "-", a delimiter is found at both edges of the jump."""
+    for size in [*range(3850, 4150), *range(8180, 8200)]:
+        body = f"--{boundary}\r\n\r\n{'A' * size}\r\n--{boundary}\r\n\r\n-{'B' * size}\r\n--{boundary}--\r\n"
+        raw = mail(f"Content-Type: multipart/mixed; boundary={boundary}", body=body.encode())
+        assert parse_message(raw).text_body == f"{'A' * size}\n-{'B' * size}", size
+
+
 def test_a_delimiter_inside_a_line_is_text() -> None:
     """It must begin its line."""
     assert parse_message(multipart(mail(body="x--b--y"))).text_body == "x--b--y"
