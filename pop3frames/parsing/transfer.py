@@ -66,7 +66,7 @@ def _counted_base64(raw: bytes, start: int, end: int) -> int | None:
     Clean means: letters in full quanta, line ends, and padding at the very end.
     """
     others = b"".join(
-        raw[at : min(at + _SLICE, end)].translate(None, _LETTERS) for at in range(start, end, _SLICE)
+        [raw[at : min(at + _SLICE, end)].translate(None, _LETTERS) for at in range(start, end, _SLICE)]
     )
     letters = end - start - len(others)
     padding = others.translate(None, b"\r\n")
