@@ -4,6 +4,7 @@
                          seven scripts and many charsets; about 60 KB on average
     small(count)         raw mails of about 3 KB: what a mail costs
     large(count)         raw mails with one or two base64 files, about 50 KB: what an octet costs
+    huge(count)          raw mails with one base64 file, about 5 MB
 
 A truth is a dict of Message attributes with the values a parser should find; attachments are (filename, type,
 size). Lines end with CRLF. Only the standard library is needed.
@@ -98,6 +99,16 @@ def large(count: int, seed: int = 3) -> Iterator[bytes]:
         mail = _Mail(draw, noise, number)
         files = [mail.file_part(draw.randrange(10_000, 40_000)) for _ in range(draw.choice((1, 1, 2)))]
         yield mail.headed(mail.multipart("mixed", [mail.text_part("plain", 1500), *files]))
+
+
+def huge(count: int, seed: int = 4) -> Iterator[bytes]:
+    """A short note with a film."""
+    draw = random.Random(seed)
+    noise = draw.randbytes(4 << 20)
+    for number in range(count):
+        mail = _Mail(draw, noise, number)
+        film = mail.file_part(draw.randrange(3_400_000, 4_000_000))
+        yield mail.headed(mail.multipart("mixed", [mail.text_part("plain", 1500), film]))
 
 
 class _Mail:

@@ -25,8 +25,9 @@ OUR_COLOUR, THEIR_COLOUR = "#2f6f9f", "#c9ced3"
 def plot(races: dict[str, dict[str, dict[str, float]]]) -> None:
     """One panel for each mailbox that everybody raced on, plain; seconds on a logarithmic axis."""
     shown = {title: table for title, table in races.items() if len(table) > 4 and "TLS" not in title}
-    figure, panels = plt.subplots(1, len(shown), figsize=(5 * len(shown), 2.6), squeeze=False)
-    for panel, (title, table) in zip(panels[0], shown.items(), strict=True):
+    rows = (len(shown) + 1) // 2
+    figure, panels = plt.subplots(rows, 2, figsize=(10, 2.6 * rows), squeeze=False)
+    for panel, (title, table) in zip(panels.flat, shown.items(), strict=False):
         names = sorted(table, key=lambda name: -table[name]["wall"])
         walls = [table[name]["wall"] for name in names]
         colours = [OUR_COLOUR if name.startswith("pop3frames") else THEIR_COLOUR for name in names]
