@@ -31,7 +31,7 @@ from pop3frames.frames.snapshot import Part, is_replaced, part_name
 from pop3frames.message import Message
 
 STAGING = ".staging"
-ROW_GROUP_BYTES = MAX_BYTES // 2  # cells, arrays and pages of a row group add up to five times its size
+ROW_GROUP_BYTES = MAX_BYTES // 4  # cells, arrays and pages of a row group add up to five times its size
 _CHUNK_ROWS = 500  # become arrays together: more would leave the processor's caches before they do
 _NO_KEY = "a message needs a UIDL or a content hash, or nobody can tell it from another"
 _INTACT = "Parts committed before are complete; these messages were not stored and can be fetched again."
@@ -55,7 +55,7 @@ class PartWriter:
     """Collects new messages of one account and commits them as parts, as often as `commit` is called.
 
     `with` aborts when left by an exception and otherwise commits what is staged. Messages that the dataset or
-    this writer already holds are skipped. Memory stays flat (row groups of 10,000 rows or 32 MB); the rest
+    this writer already holds are skipped. Memory stays flat (row groups of 10,000 rows or 16 MB); the rest
     waits in a staged file. For one thread; any number of writers may work on one account, in any number of
     processes.
 

@@ -159,7 +159,7 @@ def _rows_of(part: Part, schema: pa.Schema) -> Iterator[pa.Table]:
 
 
 def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in row groups of 10,000 rows or 32 MB."""
+    """The same rows in row groups of 10,000 rows or 16 MB."""
     waiting: list[pa.Table] = []
     rows = nbytes = 0
     for table in tables:
