@@ -27,7 +27,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Door(click.Group):
-    """A group that says in one sentence that nothing more can be printed: a log on a full disk, say."""
+    """A group that says in one sentence that nothing more can be written: to a log on a full disk, say."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         try:
@@ -36,7 +36,7 @@ class _Door(click.Group):
             if exc.errno not in _NO_ROOM:
                 raise
             raise SystemExit(
-                f"Error: what it prints cannot be written: {exc.strerror}. What a run has stored is safe."
+                f"Error: nothing more can be written: {exc.strerror}. What a run had stored is safe."
             ) from exc
 
 

@@ -64,7 +64,7 @@ def test_output_that_finds_no_room_is_one_sentence_too(words: list[str]) -> None
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([COMMAND, *words], stdout=full, stderr=subprocess.PIPE, text=True)
     assert (1, 1) == (done.returncode, done.stderr.count("\n"))
-    assert done.stderr.startswith("Error: what it prints cannot be written: No space left on device.")
+    assert done.stderr.startswith("Error: nothing more can be written: No space left on device.")
 
 
 def test_the_help_of_the_program_names_its_commands() -> None:
