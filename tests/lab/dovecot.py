@@ -225,7 +225,8 @@ class Dovecot:
     def token(self, name: str, seconds: int = 3600, key: bytes = _TOKEN_KEY) -> str:
         """A JWT (RFC 7519) for this user, good for so many seconds; another `key`: a forged one."""
         now = int(time.time())
-        claims = {"sub": name, "iat": now, "nbf": now - 3600, "exp": now + seconds}
+        # An hour ago: the clock that Dovecot reads may be milliseconds, and so a second, behind this one.
+        claims = {"sub": name, "iat": now - 3600, "nbf": now - 3600, "exp": now + seconds}
         signed = f"{_in_base64(_HEADER)}.{_in_base64(json.dumps(claims).encode())}"
         return f"{signed}.{_in_base64(hmac.digest(key, signed.encode(), 'sha256'))}"
 
